@@ -1,0 +1,39 @@
+//! Where published events go and where broadcasts come from.
+
+/// The modes that a team steps through on its way to Redis and back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Publish to the local log, broadcast from it. Needs no Redis.
+    Local,
+    /// Publish to the local log and to Redis, broadcast from the local log.
+    Dual,
+    /// As `Dual`; what comes from Redis is decoded and counted, and goes no further.
+    DryRun,
+    /// Publish to both, broadcast from both; an instance drops its own echoes.
+    Fanout,
+    /// Publish to Redis, broadcast from Redis.
+    Redis,
+}
+
+impl Mode {
+    /// Every mode, in the order of the migration.
+    pub const ALL: [Self; 5] = [Self::Local, Self::Dual, Self::DryRun, Self::Fanout, Self::Redis];
+
+    /// The name in the configuration, in `/stats` and in `PUT /admin/mode`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Dual => "dual",
+            Self::DryRun => "dry-run",
+            Self::Fanout => "fanout",
+            Self::Redis => "redis",
+        }
+    }
+
+    /// The mode of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+}

@@ -1,0 +1,5 @@
+//! The hub.
+
+mod options;
+
+pub use options::{DataStyle, HeartbeatStyle, Options};

@@ -1,0 +1,3 @@
+//! The binary: arguments, configuration, server, exit code.
+
+fn main() {}

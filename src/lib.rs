@@ -2,7 +2,13 @@
 
 pub mod bus;
 pub mod clock;
+pub mod envelope;
+pub mod event;
 pub mod hub;
 pub mod id;
+pub mod intake;
+pub mod key;
 pub mod limits;
 pub mod mapping;
+pub mod sse;
+pub mod timestamp;

@@ -1,5 +1,9 @@
 //! The hub.
 
+mod log;
 mod options;
+mod private;
 
-pub use options::{DataStyle, HeartbeatStyle, Options};
+pub use crate::intake::DataStyle;
+pub use log::{Frame, Log, Place};
+pub use options::{HeartbeatStyle, Options};

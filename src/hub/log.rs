@@ -1,13 +1,13 @@
 //! The broadcast log: every frame once, one after another, addressed by its offset since the start.
 //!
-//! Never knows who reads it. Reading is by offset (`run_from`, `gather`), resuming by id (`locate`).
+//! Never knows who reads it. Reading is by offset (`gather`), or, for those who see only what is public,
+//! by public position (`run_from`); resuming is by id (`locate`).
 //!
 //! Invariants: the segments are contiguous from `tail` to `head`; `frames` describes exactly the frames
 //! from `tail` on, and those from `history` on are what a client may resume into; a private frame lies in
 //! `private`, and no run of `run_from` ever holds one.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::IoSlice;
 use std::ops::Range;
 
 use crate::clock::{Mono, Now, Wall};
@@ -17,6 +17,7 @@ use crate::id::{EventId, Fingerprint, Instance};
 use crate::limits::KIB;
 use crate::sse;
 
+use super::gather::Gather;
 use super::private::PrivateRuns;
 
 /// Bytes of a segment; a larger frame gets a segment of its own.
@@ -152,10 +153,22 @@ impl Log {
         self.head - self.tail()
     }
 
-    /// Public bytes ever appended, up to `offset`: the coordinate in which a bare cursor lags.
+    /// Public bytes ever appended before `offset`: the position in which bare cursors are counted.
     #[must_use]
-    pub fn public_bytes_to(&self, offset: u64) -> u64 {
+    pub fn public_position(&self, offset: u64) -> u64 {
         offset - self.private.bytes_to(offset)
+    }
+
+    /// Public bytes ever appended.
+    #[must_use]
+    pub fn public_head(&self) -> u64 {
+        self.public_position(self.head)
+    }
+
+    /// The public position of the first byte that is still there.
+    #[must_use]
+    pub fn public_tail(&self) -> u64 {
+        self.public_position(self.tail())
     }
 
     /// Frames ever appended.
@@ -191,9 +204,8 @@ impl Log {
     pub fn append(&mut self, event: &Event, now: Now) -> Range<u64> {
         let seq = self.next_seq;
         self.next_seq += 1;
+        self.make_room_for(ID_LINE_BYTES + event.body.len());
         let id = EventId { instance: self.instance.as_str(), seq, fingerprint: event.fingerprint };
-        let most = event.body.len() + ID_LINE_BYTES;
-        self.make_room_for(most);
         let last = self.segments.len() - 1;
         let segment = &mut self.segments[last];
         let before = segment.bytes.len();
@@ -325,25 +337,23 @@ impl Log {
         self.first_ordinal + self.frames_ended_by(offset) as u64
     }
 
-    /// The next run of public bytes at or after `offset`; empty at the head.
+    /// The offsets of the run of public bytes that begins at this public position; empty at the head.
     #[must_use]
-    pub fn run_from(&self, offset: u64) -> Range<u64> {
-        self.private.run_from(offset, self.head)
+    pub fn run_from(&self, public_position: u64) -> Range<u64> {
+        self.private.run_from(public_position, self.head)
     }
 
-    /// Appends slices of `range` to `slices` until that holds `most`; gives back how many bytes it took.
-    pub fn gather<'l>(&'l self, range: Range<u64>, most: usize, slices: &mut Vec<IoSlice<'l>>) -> u64 {
+    /// Adds the bytes of `range` to what is to be sent; stops where that is full.
+    pub fn gather<'l>(&'l self, range: Range<u64>, gather: &mut Gather<'l>) {
         let mut from = range.start;
-        let Some(mut at) = self.segment_at(from) else { return 0 };
-        while from < range.end && slices.len() < most {
+        let Some(mut at) = self.segment_at(from) else { return };
+        while from < range.end && !gather.is_full() {
             let segment = &self.segments[at];
             let to = range.end.min(segment.end());
-            let bytes = &segment.bytes[(from - segment.start) as usize..(to - segment.start) as usize];
-            slices.push(IoSlice::new(bytes));
+            gather.push(&segment.bytes[(from - segment.start) as usize..(to - segment.start) as usize]);
             from = to;
             at += 1;
         }
-        from - range.start
     }
 
     /// The segment that holds the byte at `offset`, most often the last one.

@@ -45,15 +45,19 @@ impl PrivateRuns {
         run.before + offset.saturating_sub(run.start)
     }
 
-    /// The first public run at or after `offset` and before `head`.
-    pub(super) fn run_from(&self, offset: u64, head: u64) -> Range<u64> {
-        let at = self.first_ending_after(offset);
-        let Some(run) = self.runs.get(at) else { return offset..head };
-        if offset < run.start {
-            return offset..run.start;
+    /// The offsets of the public run that begins at this public position: it goes up to the next private
+    /// run, or to `head`.
+    pub(super) fn run_from(&self, public_position: u64, head: u64) -> Range<u64> {
+        let next = match self.runs.back() {
+            Some(last) if last.start - last.before > public_position => {
+                self.runs.partition_point(|run| run.start - run.before <= public_position)
+            }
+            _ => self.runs.len(),
+        };
+        match self.runs.get(next) {
+            Some(run) => public_position + run.before..run.start,
+            None => public_position + self.total..head,
         }
-        let next = self.runs.get(at + 1).map_or(head, |next| next.start);
-        run.end..next
     }
 
     /// Most often there is none, and that is found at once.
@@ -88,12 +92,12 @@ mod tests {
             let forget = forget.min(head);
             runs.forget_before(forget);
             for offset in forget..=head {
-                let tail = &bitmap[offset as usize..];
                 let private_before = bitmap[..offset as usize].iter().filter(|&&p| p).count() as u64;
                 prop_assert_eq!(runs.bytes_to(offset), private_before);
+                let tail = &bitmap[offset as usize..];
                 let start = offset + tail.iter().take_while(|&&p| p).count() as u64;
                 let len = bitmap[start as usize..].iter().take_while(|&&p| !p).count() as u64;
-                prop_assert_eq!(runs.run_from(offset, head), start..start + len);
+                prop_assert_eq!(runs.run_from(offset - private_before, head), start..start + len);
             }
         }
     }

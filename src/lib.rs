@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod clock;
+pub mod deadlines;
 pub mod envelope;
 pub mod event;
 pub mod hub;
@@ -10,5 +11,6 @@ pub mod intake;
 pub mod key;
 pub mod limits;
 pub mod mapping;
+pub mod metrics;
 pub mod sse;
 pub mod timestamp;

@@ -288,19 +288,18 @@ impl Log {
     }
 
     /// The kept frames from `offset` on, and where each lies.
-    pub fn kept_from(&self, offset: u64) -> impl Iterator<Item = (&Frame, Range<u64>)> {
+    pub fn kept_from(&self, offset: u64) -> impl DoubleEndedIterator<Item = (&Frame, Range<u64>)> {
         let from = self.frames_ended_by(offset).max(self.history_index());
         (from..self.frames.len()).map(|at| (&self.frames[at], self.range_of(at)))
     }
 
-    /// The bytes of a frame.
+    /// The bytes of the frame that begins at `offset`.
     #[must_use]
-    pub fn frame_bytes(&self, frame: &Frame) -> &[u8] {
-        let end = self.range_of(self.frames_ended_by(frame.start)).end;
-        self.segment_at(frame.start).map_or(&[], |at| {
-            let segment = &self.segments[at];
-            &segment.bytes[(frame.start - segment.start) as usize..(end - segment.start) as usize]
-        })
+    pub fn frame_bytes(&self, offset: u64) -> &[u8] {
+        let end = self.frame_end((offset + 1).min(self.head));
+        let Some(at) = self.segment_at(offset) else { return &[] };
+        let segment = &self.segments[at];
+        &segment.bytes[(offset - segment.start) as usize..(end - segment.start) as usize]
     }
 
     fn range_of(&self, at: usize) -> Range<u64> {

@@ -146,7 +146,8 @@ proptest! {
             prop_assert_eq!(read(&log, log.tail()..head), bytes);
             prop_assert_eq!(log.appended(), at as u64 + 1);
             for (frame, range) in log.kept_from(log.tail()) {
-                prop_assert_eq!(log.frame_bytes(frame).len() as u64, range.end - range.start);
+                prop_assert_eq!(frame.start, range.start);
+                prop_assert_eq!(log.frame_bytes(range.start).len() as u64, range.end - range.start);
             }
 
             // A bare cursor that goes from run to run sees each public frame, and nothing else.

@@ -5,4 +5,5 @@ pub mod clock;
 pub mod hub;
 pub mod id;
 pub mod limits;
+pub mod logging;
 pub mod mapping;

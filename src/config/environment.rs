@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::keys::KEYS;
+use super::keys::{KEYS, Key};
 use super::suggest;
 use super::value::{Value, quote};
 
@@ -46,16 +46,20 @@ pub(super) fn read(
                 Err(_) => problems.push(format!("{} (environment {name}) is not UTF-8", KEYS[index].name)),
             }
         } else if !is_service_link(&name) {
-            let variables: Vec<String> = KEYS.iter().map(super::keys::Key::variable).collect();
-            let known = variables.iter().map(String::as_str).chain([FILE]);
-            problems.push(format!(
-                "unknown environment variable {}{}",
-                quote(&name),
-                suggest::hint(&name, known)
-            ));
+            problems.push(format!("unknown environment variable {}{}", quote(&name), hint(&name)));
         }
     }
     found
+}
+
+/// The nearest variable. Compared without the prefix, which would make all of them alike.
+fn hint(name: &str) -> String {
+    let variables: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    let known = variables.iter().map(String::as_str).chain([FILE]);
+    let ends = known.map(|known| known.trim_start_matches(PREFIX));
+    suggest::nearest(name.trim_start_matches(PREFIX), ends)
+        .map(|end| format!("; did you mean {PREFIX}{end}?"))
+        .unwrap_or_default()
 }
 
 /// Whether Kubernetes sets such a name for a service called `ssecast` or `ssecast-something`:
@@ -104,10 +108,11 @@ mod tests {
     #[test]
     fn a_slip_is_an_error_with_the_nearest_name() {
         assert_eq!(
-            problems(&["SSECAST_STREAM_HEARTBEET", "SSECAST_PORT_X_TCP", "SSECAST_CONFG"]),
+            problems(&["SSECAST_STREAM_HEARTBEET", "SSECAST_PORT_X_TCP", "SSECAST_FOO", "SSECAST_CONFG"]),
             [
                 "unknown environment variable \"SSECAST_STREAM_HEARTBEET\"; did you mean SSECAST_STREAM_HEARTBEAT?",
                 "unknown environment variable \"SSECAST_PORT_X_TCP\"",
+                "unknown environment variable \"SSECAST_FOO\"",
                 "unknown environment variable \"SSECAST_CONFG\"; did you mean SSECAST_CONFIG?",
             ]
         );

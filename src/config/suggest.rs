@@ -18,8 +18,7 @@ pub(super) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>
 /// 0 to 1; the right last part in the wrong section counts nearly as much as the right name.
 fn likeness(name: &str, candidate: &str) -> f64 {
     let whole = strsim::normalized_damerau_levenshtein(name, candidate);
-    let same_end = last(name) == last(candidate);
-    if same_end { whole.max(0.9) } else { whole }
+    whole.max(0.95 * strsim::normalized_damerau_levenshtein(last(name), last(candidate)))
 }
 
 /// What follows the last dot.
@@ -36,6 +35,7 @@ mod tests {
         let names = ["stream.heartbeat", "stream.heartbeat_style", "limits.headers"];
         assert_eq!(nearest("stream.hartbeat", names), Some("stream.heartbeat"));
         assert_eq!(nearest("heartbeat", names), Some("stream.heartbeat"));
+        assert_eq!(nearest("hartbeat", names), Some("stream.heartbeat"));
         assert_eq!(nearest("server.headers", names), Some("limits.headers"));
         assert_eq!(nearest("quux", names), None);
     }

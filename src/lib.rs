@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod clock;
+pub mod http;
 pub mod hub;
 pub mod id;
 pub mod limits;

@@ -66,7 +66,7 @@ fn check_coding(value: &[u8]) -> Result<(), Reject> {
     let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
     match codings.split_last() {
         Some((last, [])) if is_chunked(last) => Ok(()),
-        Some((last, others)) if are_tokens && is_chunked(last) && !others.iter().any(|c| is_chunked(c)) => {
+        Some((last, others)) if are_tokens && is_chunked(last) && !others.iter().any(is_chunked) => {
             Err(Reject::new(501, "transfer coding not implemented"))
         }
         _ => Err(Reject::bad("malformed Transfer-Encoding")),

@@ -15,6 +15,8 @@ pub(super) struct HeadScan {
     checked: usize,
     /// Where the line begins in which `checked` lies; at most `checked`.
     line_start: usize,
+    /// Once the request line was read; also when what follows it is refused.
+    method: Option<Method>,
     part: Part,
 }
 
@@ -60,10 +62,7 @@ impl HeadScan {
 
     /// The method, once the request line was read.
     pub(super) const fn method(&self) -> Option<Method> {
-        match &self.part {
-            Part::Headers { line, .. } => Some(line.method),
-            Part::Start | Part::AfterBlank => None,
-        }
+        self.method
     }
 
     /// The place of the next CRLF, looking only at bytes that are new.
@@ -71,7 +70,9 @@ impl HeadScan {
         let in_headers = matches!(self.part, Part::Headers { .. });
         let line_limit = self.line_start + limits.target_bytes + REQUEST_LINE_BYTES;
         let limit = if in_headers { limits.head_bytes } else { line_limit.min(limits.head_bytes) };
-        let is_plain: fn(u8) -> bool = if in_headers { is_header_byte } else { is_request_line_byte };
+        // Beyond visible ASCII and the space, values may hold tabs and bytes over 127 (RFC 9110 section
+        // 5.5); `headers` refuses those in names.
+        let is_plain = |b: u8| matches!(b, b' '..=b'~') || (in_headers && matches!(b, b'\t' | 0x80..));
 
         let end = input.len().min(limit);
         let fresh = input.get(self.checked..end).unwrap_or_default();
@@ -98,6 +99,7 @@ impl HeadScan {
             Part::AfterBlank if line.is_empty() => return Err(Reject::bad("empty lines before the request")),
             Part::Start | Part::AfterBlank => {
                 let line = RequestLine::parse(line, limits)?;
+                self.method = Some(line.method);
                 self.part = Part::Headers { line, start: self.line_start, count: 0 };
             }
             Part::Headers { .. } if line.is_empty() => {
@@ -117,16 +119,6 @@ impl HeadScan {
 }
 
 const HEAD_TOO_LARGE: Reject = Reject::new(431, "head too large");
-
-/// Visible ASCII and the space; the rest is refused by name where the line is parsed.
-const fn is_request_line_byte(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~')
-}
-
-/// RFC 9110 section 5.5; bytes over 127 are allowed in values, and refused in names by `headers`.
-const fn is_header_byte(byte: u8) -> bool {
-    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
-}
 
 #[cfg(test)]
 mod tests {

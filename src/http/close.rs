@@ -25,7 +25,7 @@ pub enum CloseReason {
     BodyTimeout,
     /// The client took no byte of an answer.
     WriteTimeout,
-    /// A request was refused; see [`Event::Rejected`].
+    /// A request was refused; see [`Event::Rejected`](super::Event::Rejected).
     BadRequest,
     /// The last answer was sent: the client or the answer asked for the close.
     Finished,

@@ -68,7 +68,8 @@ impl HeadScan {
     /// The place of the next CRLF, looking only at bytes that are new.
     fn find_line_end(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Reject> {
         let in_headers = matches!(self.part, Part::Headers { .. });
-        let line_limit = self.line_start + limits.target_bytes + REQUEST_LINE_BYTES;
+        let line_limit =
+            self.line_start.saturating_add(limits.target_bytes).saturating_add(REQUEST_LINE_BYTES);
         let limit = if in_headers { limits.head_bytes } else { line_limit.min(limits.head_bytes) };
         // Beyond visible ASCII and the space, values may hold tabs and bytes over 127 (RFC 9110 section
         // 5.5); `headers` refuses those in names.

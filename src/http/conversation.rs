@@ -543,6 +543,53 @@ fn who_does_not_read_is_not_read() {
 }
 
 #[test]
+fn an_end_behind_a_backlog_is_seen_after_the_answers() {
+    let (limits, now) = (Limits::default(), Mono::ZERO);
+    let mut connection = Connection::new(now, &limits);
+    connection.handle_input(&b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n".repeat(20), now, &limits);
+    connection.handle_eof();
+    let mut answered = 0;
+    while answered < 20 {
+        while let Some(Event::Head(_)) = connection.poll_event(now, &limits) {
+            assert!(!connection.wants_input());
+            connection.respond(Response::new(200).text("text/plain", "x".repeat(10 * KIB)), now, &limits);
+            answered += 1;
+        }
+        assert_eq!(connection.poll_close(), None);
+        connection.handle_output_taken(connection.output().len(), now);
+    }
+    assert_eq!(connection.poll_event(now, &limits), None);
+    assert_eq!(connection.poll_close(), Some(Close::Done(CloseReason::Client)));
+}
+
+#[test]
+fn a_flood_behind_an_answer_that_is_not_taken_is_bounded() {
+    let (limits, now) = (Limits::default(), Mono::ZERO);
+    let mut connection = Connection::new(now, &limits);
+    connection.handle_input(b"\0", now, &limits);
+    assert!(matches!(connection.poll_event(now, &limits), Some(Event::Rejected { status: 400, .. })));
+    assert!(connection.wants_input());
+    connection.handle_input(&[0; LINGER_BYTES], now, &limits);
+    assert!(!connection.wants_input());
+    assert_eq!(connection.poll_close(), None);
+    connection.handle_output_taken(connection.output().len(), now);
+    assert_eq!(connection.poll_close(), Some(Close::Done(CloseReason::BadRequest)));
+}
+
+#[test]
+fn further_answers_do_not_extend_a_stall() {
+    let (limits, start) = (Limits::default(), Mono::ZERO);
+    let mut connection = Connection::new(start, &limits);
+    connection.handle_input(&b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3), start, &limits);
+    for seconds in 0..3 {
+        let now = Mono::from_micros(seconds * 1_000_000);
+        assert!(connection.poll_event(now, &limits).is_some());
+        connection.respond(Response::new(200), now, &limits);
+    }
+    assert_eq!(connection.deadline(), Some(start.after(WRITE_STALL)));
+}
+
+#[test]
 fn reading_ahead_is_bounded() {
     let (limits, now) = (Limits::default(), Mono::ZERO);
     let mut connection = Connection::new(now, &limits);

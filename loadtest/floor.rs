@@ -4,6 +4,8 @@
 //! filters, history or heartbeat. It trusts its client, so it is good for measuring only.
 //!
 //! - An event is sent to every stream before its 202 is written and before the next request is read.
+//!   With `--per-turn`, all events of one turn of the poll are sent together at its end, in one `send()`
+//!   per client: what batching could win at most, and whether the generator can follow it.
 //! - Streams are in no epoll set: a client that went away is found by the write that fails.
 //! - A client whose socket is full, or takes a part of a frame, is dropped and counted (`GET /stats`).
 
@@ -50,9 +52,18 @@ enum Next {
     Close,
 }
 
-#[derive(Default)]
+/// When frames are sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    PerEvent,
+    PerTurn,
+}
+
 struct Floor {
+    sending: Sending,
     streams: Vec<TcpStream>,
+    /// Frames that are not sent yet.
+    frames: Vec<u8>,
     seq: u64,
     dropped: u64,
 }
@@ -65,7 +76,9 @@ fn main() -> io::Result<()> {
     eprintln!("floor: listening on {}", listener.local_addr()?);
     let mut events = Events::with_capacity(1024);
     let mut conns = Slab::new();
-    let mut floor = Floor::default();
+    let per_turn = std::env::args().any(|arg| arg == "--per-turn");
+    let sending = if per_turn { Sending::PerTurn } else { Sending::PerEvent };
+    let mut floor = Floor { sending, streams: Vec::new(), frames: Vec::new(), seq: 0, dropped: 0 };
     loop {
         match poll.poll(&mut events, None) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
@@ -77,6 +90,7 @@ fn main() -> io::Result<()> {
                 Token(key) => serve(&mut floor, &poll, &mut conns, key)?,
             }
         }
+        floor.send();
     }
 }
 
@@ -183,16 +197,27 @@ impl Floor {
         Some((if sent.is_ok() { Next::Keep } else { Next::Close }, head_bytes + body_bytes))
     }
 
-    /// The loop that everything is compared with.
     fn broadcast(&mut self, envelope: &Envelope<'_>, body: &[u8]) -> String {
         self.seq += 1;
         let id = EventId { instance: "f1000a00", seq: self.seq, fingerprint: Fingerprint::of(body) };
         let frame = format!("id: {id}\nevent: {}\ndata: {}\n\n", envelope.event_type, envelope.payload);
-        let before = self.streams.len();
-        self.streams
-            .retain_mut(|socket| socket.write(frame.as_bytes()).is_ok_and(|taken| taken == frame.len()));
-        self.dropped += (before - self.streams.len()) as u64;
+        self.frames.extend_from_slice(frame.as_bytes());
+        if self.sending == Sending::PerEvent {
+            self.send();
+        }
         format!("{{\"accepted\":1,\"via\":\"local\",\"lastId\":\"{id}\"}}")
+    }
+
+    /// The loop that everything is compared with.
+    fn send(&mut self) {
+        if self.frames.is_empty() {
+            return;
+        }
+        let before = self.streams.len();
+        let frames = self.frames.as_slice();
+        self.streams.retain_mut(|socket| socket.write(frames).is_ok_and(|taken| taken == frames.len()));
+        self.dropped += (before - self.streams.len()) as u64;
+        self.frames.clear();
     }
 
     fn stats(&self) -> String {

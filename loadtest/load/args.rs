@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) pid: u32,
     /// Its name in the results.
     pub(crate) label: String,
+    /// Which of several runs; `report` compares runs of the same number.
+    pub(crate) repetition: u64,
     /// What is measured.
     pub(crate) scenario: Scenario,
     /// Streams that read.
@@ -136,6 +138,7 @@ fn command() -> clap::Command {
                 .required_unless_present("report"),
         )
         .arg(text("label", "the server's name in the results").default_value("server"))
+        .arg(from_zero("repetition", "a number for this run; a report compares those of the same number"))
         .arg(number("streams", "streams that read (each scenario has its own default)"))
         .arg(from_zero("stalled", "slow: streams that never read"))
         .arg(number("events", "measured events, one at a time (each scenario has its own default)"))
@@ -172,6 +175,7 @@ fn options(matches: &ArgMatches) -> Options {
         target: *required(matches, "target"),
         pid: *required(matches, "pid"),
         label: required::<String>(matches, "label").clone(),
+        repetition: *required(matches, "repetition"),
         scenario,
         streams,
         stalled: bytes("stalled"),

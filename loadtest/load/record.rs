@@ -20,6 +20,7 @@ pub(crate) struct Metric {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) label: String,
+    pub(crate) repetition: u64,
     pub(crate) scenario: String,
     pub(crate) streams: usize,
     pub(crate) stalled: usize,
@@ -37,6 +38,7 @@ impl Record {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             label: options.label.clone(),
+            repetition: options.repetition,
             scenario: options.scenario.name().to_owned(),
             streams: options.streams,
             stalled: options.stalled,

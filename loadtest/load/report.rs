@@ -1,6 +1,7 @@
 //! Medians and ratios of many runs, as a Markdown table: the figures that ssecast has to show.
 //!
-//! A ratio is that of two runs of the same repetition; the table has the median of the ratios.
+//! A ratio is that of two runs of the same repetition; the table has the median of the ratios. Runs in
+//! which frames were lost or streams closed do not count.
 
 use std::fs;
 use std::io;
@@ -141,8 +142,8 @@ pub(crate) fn print(path: &Path) -> io::Result<()> {
 fn line(figure: &Figure, records: &[Record]) -> String {
     let measured = figure.measured.values(records);
     let compared = figure.compared.map(|series| series.values(records));
-    let ratios: Vec<f64> =
-        compared.iter().flatten().zip(&measured).map(|(compared, measured)| measured / compared).collect();
+    let ratios = compared.as_deref().map(|compared| ratios(&measured, compared)).unwrap_or_default();
+    let (measured, compared) = (values(&measured), compared.as_deref().map(values));
     let judged = if compared.is_some() { median(&ratios) } else { median(&measured) };
     let range = match (ratios.iter().copied().reduce(f64::min), ratios.iter().copied().reduce(f64::max)) {
         (Some(min), Some(max)) => {
@@ -161,11 +162,16 @@ fn line(figure: &Figure, records: &[Record]) -> String {
 }
 
 impl Series {
-    fn values(&self, records: &[Record]) -> Vec<f64> {
-        let of_series = |record: &&Record| {
-            record.label == self.label && record.scenario == self.scenario && (self.variant)(record)
+    /// Its values, each with the number of its repetition.
+    fn values(&self, records: &[Record]) -> Vec<(u64, f64)> {
+        let counts = |record: &&Record| {
+            record.label == self.label
+                && record.scenario == self.scenario
+                && (self.variant)(record)
+                && record.is_clean()
         };
-        records.iter().filter(of_series).filter_map(|record| record.get(self.metric)).collect()
+        let value = |record: &Record| Some((record.repetition, record.get(self.metric)?));
+        records.iter().filter(counts).filter_map(value).collect()
     }
 }
 
@@ -182,6 +188,16 @@ impl Bound {
             Self::Shown => (String::new(), ""),
         }
     }
+}
+
+fn values(numbered: &[(u64, f64)]) -> Vec<f64> {
+    numbered.iter().map(|(_, value)| *value).collect()
+}
+
+/// `measured` by `compared`, for each repetition that has both.
+fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Vec<f64> {
+    let of = |repetition: u64| compared.iter().find(|(other, _)| *other == repetition);
+    measured.iter().filter_map(|(repetition, value)| Some(value / of(*repetition)?.1)).collect()
 }
 
 /// The middle value; of an even number, the mean of the two in the middle.
@@ -208,9 +224,10 @@ mod tests {
     use super::*;
     use crate::record::Metric;
 
-    fn record(label: &str, value: f64) -> Record {
+    fn record(repetition: u64, label: &str, value: f64) -> Record {
         Record {
             label: label.to_owned(),
+            repetition,
             scenario: "fanout".to_owned(),
             streams: 10,
             stalled: 0,
@@ -229,9 +246,21 @@ mod tests {
 
     #[test]
     fn ratios_are_those_of_one_repetition() {
-        let records = [record(FLOOR, 5.0), record(SSECAST, 5.5), record(FLOOR, 10.0), record(SSECAST, 12.0)];
+        let records = [
+            record(1, FLOOR, 5.0),
+            record(2, SSECAST, 12.0),
+            record(1, SSECAST, 5.5),
+            record(2, FLOOR, 10.0),
+        ];
         let line = line(&figures()[0], &records);
         assert!(line.ends_with("| 2 | 8.75 | 7.50 | 1.15 (1.10 to 1.20) | ≤ 1.15 | yes |"), "{line}");
+    }
+
+    #[test]
+    fn a_run_that_lost_frames_does_not_count() {
+        let mut lossy = record(1, SSECAST, 5.0);
+        lossy.set("missing", 1.0);
+        assert!(line(&figures()[0], &[record(1, FLOOR, 5.0), lossy]).contains("| 0 | – | 5.00 |  |"));
     }
 
     #[test]

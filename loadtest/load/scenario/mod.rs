@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::args::{Options, Scenario};
 use crate::generator::{ExchangeKey, Generator};
 use crate::payload::{self, Stamp};
-use crate::process::Process;
+use crate::process::{self, Cpu, Process};
 use crate::record::Record;
 use crate::stream;
 
@@ -62,12 +62,17 @@ struct Usage {
     wall: Duration,
     server_ns: u64,
     own_ns: u64,
+    /// The server had work, and another process its core.
+    waited_ns: u64,
+    /// The hypervisor took the cores away; all of them together.
+    stolen_ns: u64,
 }
 
-/// An open window: CPU times at its start.
+/// An open window: the counters at its start.
 struct Window {
-    server_ns: u64,
-    own_ns: u64,
+    server: Cpu,
+    own: Cpu,
+    stolen_ticks: u64,
     start: Instant,
 }
 
@@ -139,17 +144,25 @@ impl<'a> Session<'a> {
     /// Begins a window.
     fn begin(&mut self) -> io::Result<Window> {
         self.generator.settle(SETTLE)?;
-        let (server_ns, own_ns) = (self.server.cpu_ns()?, self.own.cpu_ns()?);
-        Ok(Window { server_ns, own_ns, start: Instant::now() })
+        Ok(Window {
+            server: self.server.cpu()?,
+            own: self.own.cpu()?,
+            stolen_ticks: process::stolen_ticks()?,
+            start: Instant::now(),
+        })
     }
 
     /// Ends a window at `end`, after what the server still does about it.
     fn end(&mut self, window: &Window, end: Instant) -> io::Result<Usage> {
+        let stolen_ticks = process::stolen_ticks()? - window.stolen_ticks;
         self.generator.settle(SETTLE)?;
+        let server = self.server.cpu()?;
         Ok(Usage {
             wall: end.duration_since(window.start),
-            server_ns: self.server.cpu_ns()? - window.server_ns,
-            own_ns: self.own.cpu_ns()? - window.own_ns,
+            server_ns: server.run_ns - window.server.run_ns,
+            own_ns: self.own.cpu()?.run_ns - window.own.run_ns,
+            waited_ns: server.wait_ns - window.server.wait_ns,
+            stolen_ns: stolen_ticks * process::TICK_NS,
         })
     }
 
@@ -162,6 +175,8 @@ impl<'a> Session<'a> {
         record.set_latency("latency", &latency);
         record.set("server_busy_pct", usage.busy_pct(usage.server_ns));
         record.set("generator_busy_pct", usage.busy_pct(usage.own_ns));
+        record.set("server_waited_pct", usage.busy_pct(usage.waited_ns));
+        record.set("stolen_pct", usage.busy_pct(usage.stolen_ns));
         if usage.busy_pct(usage.own_ns) > BUSY_PCT.max(usage.busy_pct(usage.server_ns)) {
             println!("note: the generator's core is what limits this run");
         }
@@ -197,9 +212,12 @@ impl Usage {
         self.wall += other.wall;
         self.server_ns += other.server_ns;
         self.own_ns += other.own_ns;
+        self.waited_ns += other.waited_ns;
+        self.stolen_ns += other.stolen_ns;
     }
 
-    fn busy_pct(&self, cpu_ns: u64) -> f64 {
-        cpu_ns as f64 / self.wall.as_nanos().max(1) as f64 * 100.0
+    /// A time as a share of the window, in percent of one core.
+    fn busy_pct(&self, ns: u64) -> f64 {
+        ns as f64 / self.wall.as_nanos().max(1) as f64 * 100.0
     }
 }

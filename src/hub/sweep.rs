@@ -148,7 +148,7 @@ impl Hub {
     }
 
     /// A client's socket takes no more: it waits for readiness, within its bounds.
-    fn block(&mut self, key: Key, since: Mono) {
+    pub(super) fn block(&mut self, key: Key, since: Mono) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let (pending, bound) =
             (client.pending_bytes(&self.log), client.bound(&self.log, self.options.buffer_bytes as u64));

@@ -272,9 +272,8 @@ impl Simulation {
             self.model.check_complete(key, received);
         }
         self.hub.begin_drain(Duration::from_secs(5), self.now.mono);
-        while let Some(at) = self.hub.poll_deadline()
-            && self.hub.drain.is_some()
-        {
+        let until = self.now.mono.after(Duration::from_secs(5));
+        while let Some(at) = self.hub.poll_deadline().filter(|&at| at < until) {
             self.now.mono = self.now.mono.max(at);
             self.due();
             self.settle_all();

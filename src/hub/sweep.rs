@@ -117,12 +117,7 @@ impl Hub {
             Flushed::Blocked(_) => self.block(key, now),
             Flushed::Failed(kind) => {
                 self.metrics.transmission_errors += 1;
-                let reason = match kind {
-                    io::ErrorKind::TimedOut => CloseReason::TimedOut,
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => CloseReason::Client,
-                    _ => CloseReason::Error,
-                };
-                self.close(key, reason);
+                self.close(key, CloseReason::of(kind));
             }
         }
         flushed != Flushed::Nothing

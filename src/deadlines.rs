@@ -44,6 +44,11 @@ impl Deadlines {
         Some(key)
     }
 
+    /// The connections that have one.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.due.iter().map(|&(_, key)| key)
+    }
+
     /// How many are armed.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -14,7 +14,7 @@ use crate::clock::{Mono, Now, Wall};
 use crate::event::{Audience, Event};
 use crate::hub::Options;
 use crate::id::{EventId, Fingerprint, Instance};
-use crate::limits::KIB;
+use crate::limits::{KIB, MIB};
 use crate::sse;
 
 use super::gather::Gather;
@@ -22,6 +22,8 @@ use super::private::PrivateRuns;
 
 /// Bytes of a segment; a larger frame gets a segment of its own.
 const SEGMENT_BYTES: usize = 256 * KIB;
+/// Bytes kept at least, however short the history: what is published in one turn is still to be sent.
+const IN_FLIGHT_BYTES: usize = 4 * MIB;
 
 /// One frame of the log.
 #[derive(Clone, Debug)]
@@ -80,6 +82,7 @@ impl Segment {
 pub struct Log {
     instance: Instance,
     segment_bytes: usize,
+    in_flight_bytes: usize,
     segments: VecDeque<Segment>,
     /// A segment that was let go, to be used again.
     spare: Option<Vec<u8>>,
@@ -102,14 +105,15 @@ impl Log {
     /// An empty log whose first frame has the number 1.
     #[must_use]
     pub fn new(instance: Instance) -> Self {
-        Self::with_segments_of(SEGMENT_BYTES, instance)
+        Self { in_flight_bytes: IN_FLIGHT_BYTES, ..Self::with_segments_of(SEGMENT_BYTES, instance) }
     }
 
-    /// A log of small segments, for tests.
+    /// A log of other segments, which keeps nothing beyond its bounds.
     pub(super) fn with_segments_of(segment_bytes: usize, instance: Instance) -> Self {
         Self {
             instance,
             segment_bytes,
+            in_flight_bytes: 0,
             segments: VecDeque::new(),
             spare: None,
             frames: VecDeque::new(),
@@ -245,8 +249,9 @@ impl Log {
     }
 
     /// Lets go of what the bounds of `options` no longer keep, except what a client within
-    /// `buffer_bytes` of the head may still have to be sent.
-    pub fn trim(&mut self, options: &Options, now: Mono) {
+    /// `buffer_bytes` of the head may still have to be sent. Gives back whether the tail has moved.
+    pub fn trim(&mut self, options: &Options, now: Mono) -> bool {
+        let tail = self.tail();
         while let Some(oldest) = self.oldest() {
             let too_old = options.history_age.is_some_and(|age| now.since(oldest.appended) > age);
             let too_many = self.history_len() > options.history_events;
@@ -260,7 +265,8 @@ impl Log {
             }
             self.history += 1;
         }
-        let wanted = self.history_start().min(self.head.saturating_sub(options.buffer_bytes as u64));
+        let in_flight = self.in_flight_bytes.max(options.buffer_bytes);
+        let wanted = self.history_start().min(self.head.saturating_sub(in_flight as u64));
         while self.segments.front().is_some_and(|segment| segment.end() <= wanted) {
             let Some(mut segment) = self.segments.pop_front() else { break };
             self.forget_frames_before(segment.end());
@@ -269,6 +275,7 @@ impl Log {
                 self.spare = Some(segment.bytes);
             }
         }
+        self.tail() != tail
     }
 
     fn forget_frames_before(&mut self, offset: u64) {

@@ -160,7 +160,7 @@ impl Hub {
         }
         self.candidates = candidates;
         self.note_pass();
-        self.log.trim(&self.options, now.mono);
+        self.trim(now.mono);
     }
 
     /// Puts a frame into the outbox of a client that stands under one of its facets.
@@ -208,6 +208,19 @@ impl Hub {
         }
     }
 
+    /// Lets go of old frames, and of blocked clients that still needed them.
+    fn trim(&mut self, now: Mono) {
+        if !self.log.trim(&self.options, now) {
+            return;
+        }
+        let is_lost =
+            |key: &Key| self.clients.get(*key).is_some_and(|client| client.outbox.is_lost(&self.log));
+        let lost: Vec<Key> = self.stalls.keys().filter(is_lost).collect();
+        for key in lost {
+            self.close(key, CloseReason::Overrun);
+        }
+    }
+
     /// Whether more is pending than the client's bound allows.
     fn is_overrun(&self, client: &Client) -> bool {
         client.pending_bytes(&self.log) > client.bound(&self.log, self.options.buffer_bytes as u64)
@@ -217,7 +230,7 @@ impl Hub {
     ///
     /// Nothing is sent before the next `sweep` or `flush`.
     pub fn join(&mut self, key: Key, response_head: Vec<u8>, subscription: Subscription, now: Now) {
-        self.log.trim(&self.options, now.mono);
+        self.trim(now.mono);
         let start = resume::plan(&self.log, &subscription, self.options.replay_bytes as u64);
         let mut greeting = response_head;
         sse::encode_greeting(self.retry().as_millis(), &mut greeting);

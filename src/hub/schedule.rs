@@ -39,6 +39,7 @@ impl Hub {
 
     /// Does what is due.
     pub fn handle_deadline(&mut self, now: Now) {
+        self.trim(now.mono);
         if self.next_heartbeat.is_some_and(|at| at <= now.mono) {
             self.next_heartbeat = Some(now.mono.after(self.options.heartbeat));
             self.beat(now);
@@ -55,7 +56,6 @@ impl Hub {
     }
 
     fn beat(&mut self, now: Now) {
-        self.log.trim(&self.options, now.mono);
         if self.is_empty() {
             return;
         }
@@ -86,7 +86,7 @@ impl Hub {
             self.overdue.remove(&(overrun_at, key));
             self.queue(key, Some(since));
         }
-        self.log.trim(&self.options, now);
+        self.trim(now);
     }
 
     /// Tells every client, spread over `time`, to come back later, and closes it.

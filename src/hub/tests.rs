@@ -1,1 +1,274 @@
+//! What the hub promises, one promise a test; the simulation has the mixtures.
 
+use std::collections::HashMap;
+use std::io::{self, IoSlice};
+
+use super::*;
+use crate::clock::Wall;
+use crate::event::Audience;
+use crate::id::Fingerprint;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Sockets that take everything, but for those that are blocked.
+#[derive(Default)]
+struct TestWire {
+    received: HashMap<Key, String>,
+    blocked: Vec<Key>,
+    sends: usize,
+}
+
+impl Wire for TestWire {
+    fn send(&mut self, key: Key, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.sends += 1;
+        if self.blocked.contains(&key) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        self.received.entry(key).or_default().push_str(std::str::from_utf8(&bytes).unwrap());
+        Ok(bytes.len())
+    }
+}
+
+struct Bench {
+    hub: Hub,
+    wire: TestWire,
+    now: Now,
+}
+
+fn key(index: u32) -> Key {
+    Key { index, generation: index + 100 }
+}
+
+fn event(name: &str, data: &str, tenant: Option<&str>, topics: &[&str]) -> Event {
+    let mut body = Vec::new();
+    sse::encode_body(name, data, &mut body);
+    let topics = topics.iter().map(|&topic| topic.into()).collect();
+    let audience = Audience { tenant: tenant.map(Box::from), topics };
+    Event { body, fingerprint: Fingerprint::of(data.as_bytes()), ts: None, audience }
+}
+
+fn topic(topic: &str) -> Subscription {
+    let filter = Filter { topics: vec![TopicPattern::new(topic)], ..Filter::default() };
+    Subscription { filter, ..Subscription::default() }
+}
+
+impl Bench {
+    fn new(options: Options) -> Self {
+        let metrics = Metrics::new(Mono::ZERO, CloseReason::ALL.map(CloseReason::name));
+        let hub = Hub::new(options, Instance::new("i").unwrap(), metrics, 1, Mono::ZERO);
+        Self { hub, wire: TestWire::default(), now: Now::default() }
+    }
+
+    fn with_clients(clients: u32, options: Options) -> Self {
+        let mut bench = Self::new(options);
+        (0..clients).for_each(|index| bench.join(index, Subscription::default()));
+        bench
+    }
+
+    fn join(&mut self, index: u32, subscription: Subscription) {
+        self.hub.join(key(index), Vec::new(), subscription, self.now);
+        self.sweep();
+        self.wire.received.insert(key(index), self.received(index).split("connected\n\n").skip(1).collect());
+    }
+
+    fn sweep(&mut self) {
+        while self.hub.has_ready() {
+            self.hub.sweep(64, &mut self.wire, self.now.mono);
+            self.hub.settle(self.now);
+        }
+    }
+
+    fn publish(&mut self, data: &str) {
+        self.hub.append(&event("e", data, None, &[]), self.now);
+    }
+
+    fn received(&self, index: u32) -> String {
+        self.wire.received.get(&key(index)).cloned().unwrap_or_default()
+    }
+
+    /// The `data:` of what a client received.
+    fn data(&self, index: u32) -> Vec<String> {
+        let received = self.received(index);
+        received.lines().filter_map(|line| line.strip_prefix("data: ")).map(str::to_owned).collect()
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.mono = self.now.mono.after(time);
+        self.hub.handle_deadline(self.now);
+        self.sweep();
+    }
+}
+
+#[test]
+fn publishing_touches_no_client_and_one_send_carries_a_burst() {
+    let mut bench = Bench::with_clients(100, Options::default());
+    let before: Vec<Flow> = bench.hub.clients.iter().map(|(_, client)| client.flow).collect();
+    (0..64).for_each(|n| bench.publish(&n.to_string()));
+    let after: Vec<Flow> = bench.hub.clients.iter().map(|(_, client)| client.flow).collect();
+    assert_eq!(before, after);
+    bench.wire.sends = 0;
+    bench.sweep();
+    assert_eq!(bench.wire.sends, 100);
+    assert_eq!(bench.data(7), (0..64).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(bench.hub.metrics().events_sent, 6_400);
+    assert_eq!(bench.hub.metrics().duration.count(), 64);
+}
+
+#[test]
+fn no_private_frame_ever_leaves_by_a_bare_cursor() {
+    let mut bench = Bench::with_clients(1, Options::default());
+    let tenant = |name: &str| Filter { tenant: Some(name.into()), ..Filter::default() };
+    bench.join(1, Subscription { filter: tenant("x"), ..Subscription::default() });
+    bench.join(2, Subscription { filter: tenant("y"), ..Subscription::default() });
+    for n in 0..50 {
+        let owner = [None, Some("x"), Some("y"), Some("x")][n % 4];
+        bench.hub.append(&event("e", &format!("{n} {}", owner.unwrap_or("all")), owner, &["t"]), bench.now);
+        if n % 7 == 0 {
+            bench.sweep();
+        }
+    }
+    bench.sweep();
+    bench.join(3, Subscription { resume: Some("earliest".to_owned()), ..Subscription::default() });
+    for index in [0, 3] {
+        assert!(bench.data(index).iter().all(|data| data.ends_with("all")), "{:?}", bench.data(index));
+        assert_eq!(bench.data(index).len(), 13);
+    }
+    assert!(bench.data(1).iter().all(|data| !data.ends_with('y')) && bench.data(1).len() == 38);
+    assert!(bench.data(2).iter().all(|data| !data.ends_with('x')) && bench.data(2).len() == 25);
+}
+
+#[test]
+fn an_event_for_one_of_many_topics_touches_one_client() {
+    let mut bench = Bench::new(Options::default());
+    (0..1_000).for_each(|index| bench.join(index, topic(&format!("t/{index}"))));
+    bench.wire.sends = 0;
+    bench.hub.append(&event("e", "x", None, &["t/500"]), bench.now);
+    assert_eq!(bench.hub.ready.len(), 1);
+    bench.sweep();
+    assert_eq!((bench.wire.sends, bench.data(500).len()), (1, 1));
+}
+
+#[test]
+fn stalled_clients_cost_neither_memory_nor_sends() {
+    let options = Options { history_bytes: 300_000, ..Options::default() };
+    let mut bench = Bench::with_clients(50, options);
+    bench.wire.blocked = (0..40).map(key).collect();
+    for n in 0..200 {
+        bench.publish(&n.to_string());
+        bench.sweep();
+    }
+    bench.wire.sends = 0;
+    bench.publish("one more");
+    bench.sweep();
+    assert_eq!(bench.wire.sends, 10, "blocked clients are not written to");
+    for _ in 0..1_000 {
+        bench.publish(&"x".repeat(20_000));
+        bench.sweep();
+    }
+    assert_eq!(bench.hub.len(), 10, "those beyond the bound are closed");
+    assert!(bench.hub.log().bytes() < 5_000_000, "{}", bench.hub.log().bytes());
+    let reasons: Vec<CloseReason> =
+        std::iter::from_fn(|| bench.hub.poll_closed()).map(|c| c.reason).collect();
+    assert_eq!(reasons, [CloseReason::Overrun; 40]);
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_stalled_after_the_time_out() {
+    let mut bench = Bench::with_clients(2, Options { heartbeat: Duration::ZERO, ..Options::default() });
+    bench.wire.blocked.push(key(0));
+    bench.publish("x");
+    bench.sweep();
+    bench.pass(SECOND * 29);
+    // Readiness without a byte taken is no progress.
+    bench.hub.handle_writable(key(0));
+    bench.sweep();
+    assert_eq!(bench.hub.poll_closed(), None);
+    bench.pass(SECOND * 2);
+    let closed = bench.hub.poll_closed().unwrap();
+    assert_eq!((closed.key, closed.reason, closed.lag_events), (key(0), CloseReason::Stalled, 1));
+    assert_eq!(bench.hub.len(), 1);
+}
+
+#[test]
+fn a_heartbeat_keeps_its_place_between_events_and_is_not_replayed() {
+    let mut bench = Bench::with_clients(2, Options::default());
+    bench.wire.blocked.push(key(1));
+    bench.publish("a");
+    bench.sweep();
+    bench.now.wall = Wall::from_micros(15_000_000);
+    bench.pass(SECOND * 15);
+    bench.publish("b");
+    bench.wire.blocked.clear();
+    bench.hub.handle_writable(key(1));
+    bench.sweep();
+    for index in [0, 1] {
+        assert_eq!(bench.data(index), ["a", r#"{"ts":"1970-01-01T00:00:15.000Z"}"#, "b"]);
+        let print = Fingerprint::of(b"a");
+        assert!(bench.received(index).contains(&format!("id: i-2-{print}\nevent: ping\n")));
+    }
+    bench.join(3, Subscription { resume: Some("earliest".to_owned()), ..Subscription::default() });
+    assert_eq!(bench.data(3), ["a", "b"]);
+    let ping = format!("i-2-{}", Fingerprint::of(b"a"));
+    bench.join(4, Subscription { resume: Some(ping), ..Subscription::default() });
+    assert_eq!(bench.data(4), ["b"]);
+}
+
+#[test]
+fn replay_is_bounded_and_says_so() {
+    let mut bench = Bench::new(Options { replay_bytes: 500, ..Options::default() });
+    (0..20).for_each(|n| bench.publish(&n.to_string()));
+    for (index, subscription) in [(0, Subscription::default()), (1, topic("*"))] {
+        bench.hub.append(&event("e", "t", None, &["t"]), bench.now);
+        let resume = Some("earliest".to_owned());
+        bench.join(index, Subscription { resume, ..subscription });
+    }
+    let gap = r#"{"reason":"overrun","requested":"earliest","oldest":"#;
+    assert!(bench.data(0)[0].starts_with(gap), "{:?}", bench.data(0));
+    assert!((8..14).contains(&bench.data(0).len()) && bench.data(0).last().unwrap() == "t");
+    assert_eq!(bench.data(1), ["t", "t"], "a filter's replay is bounded by what it lets pass");
+    assert_eq!(bench.hub.metrics().gaps["overrun"], 1);
+}
+
+#[test]
+fn a_replay_may_be_larger_than_the_bound_of_live_events() {
+    let options = Options { buffer_bytes: 1_000, history_bytes: 1_000_000, ..Options::default() };
+    let mut bench = Bench::new(options);
+    (0..100).for_each(|_| bench.publish(&"x".repeat(100)));
+    bench.wire.blocked.push(key(0));
+    bench.hub.join(
+        key(0),
+        Vec::new(),
+        Subscription { resume: Some("earliest".into()), ..Subscription::default() },
+        bench.now,
+    );
+    bench.sweep();
+    bench.publish("live");
+    bench.sweep();
+    assert_eq!(bench.hub.len(), 1);
+    (0..20).for_each(|_| bench.publish(&"x".repeat(100)));
+    assert_eq!(bench.hub.poll_closed().map(|closed| closed.reason), Some(CloseReason::Overrun));
+}
+
+#[test]
+fn draining_tells_everybody_once_and_in_turn() {
+    let mut bench = Bench::with_clients(10, Options { heartbeat: Duration::ZERO, ..Options::default() });
+    bench.hub.begin_drain(SECOND * 5, bench.now.mono);
+    let mut left = Vec::new();
+    for _ in 0..10 {
+        bench.pass(SECOND / 2);
+        left.push(bench.hub.len());
+    }
+    assert!(left.is_sorted_by(|a, b| a >= b) && left[0] >= 8 && left[9] == 0, "{left:?}");
+    assert!((0..10).all(|index| bench.received(index).starts_with("retry: ")));
+}
+
+#[test]
+fn events_of_the_future_are_counted_and_cost_nothing() {
+    let mut bench = Bench::with_clients(1, Options::default());
+    let ts = Some(Wall::from_micros(5_000_000));
+    bench.hub.append(&Event { ts, ..event("e", "x", None, &[]) }, bench.now);
+    bench.sweep();
+    assert_eq!(bench.hub.metrics().clock_skew, 1);
+    assert_eq!((bench.hub.metrics().broadcast.count(), bench.hub.metrics().broadcast.sum_ms()), (1, 0.001));
+}

@@ -149,6 +149,8 @@ fn start(
     let (stopped, done) = sync_channel(1);
     thread::Builder::new().name("log".to_owned()).spawn(move || {
         writer::run(sink, &jobs, dropped, |count| missing(format, now(), count));
+        // From here on every line counts as dropped, before the shutdown is told that it is over.
+        drop(jobs);
         // Nobody waits any more when the shutdown ran into its timeout.
         let _ = stopped.try_send(());
     })?;

@@ -244,9 +244,7 @@ impl Server {
         let inodes: Vec<String> = fs::read_dir(format!("/proc/{}/fd", self.child.id()))
             .ok()?
             .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-            .filter_map(|link| {
-                Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
-            })
+            .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
             .collect();
         let table = fs::read_to_string("/proc/net/tcp").ok()?;
         table.lines().skip(1).find_map(|line| {

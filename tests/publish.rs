@@ -416,7 +416,7 @@ fn a_batch_is_all_or_nothing_and_its_first_fault_is_counted() {
     for (lines, index) in [
         (vec![bad.clone(), tick(1)], 0),
         (vec![tick(1), bad.clone()], 1),
-        (vec![tick(1), tick(2), bad.clone(), tick(3), bad.clone()], 2),
+        (vec![tick(1), tick(2), bad.clone(), tick(3), bad], 2),
         (vec![tick(1), "nonsense".to_owned()], 1),
     ] {
         for (kind, body) in

@@ -68,6 +68,7 @@ pub struct Now {
 }
 
 /// `duration` in whole microseconds, at most `u64::MAX`.
-fn micros(duration: Duration) -> u64 {
+#[must_use]
+pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

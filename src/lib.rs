@@ -1,8 +1,21 @@
 //! ssecast broadcasts domain events to any number of HTTP clients as Server-Sent Events.
 
+pub mod api;
 pub mod bus;
 pub mod clock;
+pub mod config;
+pub mod deadlines;
+pub mod envelope;
+pub mod event;
+pub mod http;
 pub mod hub;
 pub mod id;
+pub mod intake;
+pub mod key;
 pub mod limits;
+pub mod logging;
 pub mod mapping;
+pub mod metrics;
+pub mod net;
+pub mod sse;
+pub mod timestamp;

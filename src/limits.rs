@@ -14,6 +14,18 @@ pub const MIB: usize = 1024 * KIB;
 pub const JSON_DEPTH: usize = 64;
 /// Bytes of a chunk extension that are read over (RFC 9112 section 7.1.1).
 pub const CHUNK_EXTENSION_BYTES: usize = 256;
+/// Bytes of a request method (RFC 9110 section 9.1); a longer one can't be known.
+pub const METHOD_BYTES: usize = 32;
+/// Bytes of a request line beside its target: the method, two spaces and the version, with room to spare.
+pub const REQUEST_LINE_BYTES: usize = 64;
+/// Bytes of answers that may wait for a client before no further request of it is read.
+pub const OUTPUT_BYTES: usize = 64 * KIB;
+/// Bytes of later requests that are read while one is being answered.
+pub const INPUT_AHEAD_BYTES: usize = 16 * KIB;
+/// Bytes of buffer that a connection keeps between two requests.
+pub const RETAINED_BYTES: usize = 4 * KIB;
+/// How long a client may take none of the bytes that wait for it.
+pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// Bytes that are read and thrown away after an answer that closes the connection.
 pub const LINGER_BYTES: usize = 64 * KIB;
 /// How long such a connection is read at most.
@@ -26,6 +38,8 @@ pub const BODY_BYTES_PER_SECOND: u64 = 1024;
 pub const BODY_GRACE: Duration = Duration::from_secs(5);
 /// Bytes of a resume id; a longer one is taken as unknown.
 pub const RESUME_ID_BYTES: usize = 256;
+
+const _: () = assert!(METHOD_BYTES + " ".len() + " HTTP/1.1".len() <= REQUEST_LINE_BYTES);
 
 /// Limits on requests and connections.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,320 @@
-//! The hub.
+//! The hub: one log, many cursors.
+//!
+//! An event is appended once (`append`), whatever the number of clients; a sweep over those that are
+//! behind (`sweep`) writes to each, in one call, all that it lacks. The hub opens no socket, reads no clock
+//! and logs nothing: bytes leave through a `Wire`, time comes as an argument, and what is to be closed is
+//! asked for by `poll_closed`.
+//!
+//! Invariants: a client stands in exactly one of an idle list, the ready queue and, blocked, the stall
+//! deadlines; a blocked one without a filter stands in `overdue` as well; a client with a filter stands in
+//! the index until it has all that it asked for. The ready queue may also hold keys of clients that are
+//! gone; their generation tells.
 
+mod client;
+mod close;
+mod deliveries;
+mod filter;
+mod gather;
+mod heartbeat;
+mod index;
+mod log;
 mod options;
+mod outbox;
+mod private;
+mod resume;
+mod schedule;
+mod sweep;
 
-pub use options::{DataStyle, HeartbeatStyle, Options};
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+pub use crate::intake::DataStyle;
+pub use close::{CloseReason, Closed};
+pub use filter::{Filter, TopicPattern};
+pub use gather::Gather;
+pub use index::Index;
+pub use log::{Frame, Log, Place};
+pub use options::{HeartbeatStyle, Options};
+pub use outbox::Outbox;
+pub use sweep::Wire;
+
+use crate::clock::{Mono, Now};
+use crate::deadlines::Deadlines;
+use crate::event::Event;
+use crate::id::Instance;
+use crate::key::Key;
+use crate::metrics::Metrics;
+use crate::sse;
+use client::{Client, Clients, Ending, Flow, Narrow};
+use deliveries::Deliveries;
+use heartbeat::Heartbeat;
+use schedule::Drain;
+use sweep::Pass;
+
+/// What a client asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subscription {
+    /// Which events it sees.
+    pub filter: Filter,
+    /// How many events it wants before it is closed.
+    pub limit: Option<u64>,
+    /// Its heartbeat, where it asks for one in particular.
+    pub heartbeat: Option<HeartbeatStyle>,
+    /// The id that it was sent last, or `earliest`.
+    pub resume: Option<String>,
+}
+
+/// What there is to know about an open stream.
+#[derive(Clone, Debug)]
+pub struct ClientView<'h> {
+    /// Its connection.
+    pub key: Key,
+    /// How long it has been open.
+    pub age: Duration,
+    /// Events that it was not sent yet.
+    pub lag_events: u64,
+    /// Bytes that it was not sent yet.
+    pub lag_bytes: u64,
+    /// Events that it was sent.
+    pub sent: u64,
+    /// What it asked for, if not everything.
+    pub filter: Option<&'h Filter>,
+    /// Whether its socket takes no more at the moment.
+    pub is_blocked: bool,
+}
+
+/// The hub.
+pub struct Hub {
+    options: Options,
+    log: Log,
+    clients: Clients,
+    index: Index,
+    /// Clients that are behind and can be written to, first come, first served.
+    ready: VecDeque<Key>,
+    /// Clients that have everything: those with a cursor, and those with a filter.
+    idle_bare: Vec<Key>,
+    idle_narrow: Vec<Key>,
+    /// Blocked clients with a cursor, by the public head at which they are overrun.
+    overdue: BTreeSet<(u64, Key)>,
+    /// When blocked clients count as stalled.
+    stalls: Deadlines,
+    heartbeat: Heartbeat,
+    next_heartbeat: Option<Mono>,
+    drain: Option<Drain>,
+    passes: VecDeque<Pass>,
+    /// Keys ever taken out of the ready queue.
+    popped: u64,
+    deliveries: Deliveries,
+    closed: VecDeque<Closed>,
+    metrics: Metrics,
+    random: fastrand::Rng,
+    /// Reused by `append`.
+    candidates: Vec<Key>,
+}
+
+impl Hub {
+    /// A hub without clients. `seed` is where its jitter comes from.
+    #[must_use]
+    pub fn new(options: Options, instance: Instance, metrics: Metrics, seed: u64, now: Mono) -> Self {
+        let mut hub = Self {
+            log: Log::new(instance),
+            clients: Clients::default(),
+            index: Index::default(),
+            ready: VecDeque::new(),
+            idle_bare: Vec::new(),
+            idle_narrow: Vec::new(),
+            overdue: BTreeSet::new(),
+            stalls: Deadlines::default(),
+            heartbeat: Heartbeat::default(),
+            next_heartbeat: None,
+            drain: None,
+            passes: VecDeque::new(),
+            popped: 0,
+            deliveries: Deliveries::default(),
+            closed: VecDeque::new(),
+            metrics,
+            random: fastrand::Rng::with_seed(seed),
+            candidates: Vec::new(),
+            options: Options::default(),
+        };
+        hub.set_options(options, now);
+        hub
+    }
+
+    /// Appends an event; those who see it are sent it by the sweeps that follow.
+    pub fn append(&mut self, event: &Event, now: Now) {
+        if event.ts.is_some_and(|ts| ts > now.wall) {
+            self.metrics.clock_skew += 1;
+        }
+        let range = self.log.append(event, now);
+        if event.audience.tenant.is_none() {
+            self.ready.extend(self.idle_bare.drain(..));
+            self.close_overdue();
+        }
+        let mut candidates = std::mem::take(&mut self.candidates);
+        self.index.candidates(event.name(), &event.audience, &mut candidates);
+        candidates.sort_unstable();
+        candidates.dedup();
+        for key in candidates.drain(..) {
+            self.offer(key, event.name(), range.clone());
+        }
+        self.candidates = candidates;
+        self.note_pass();
+        self.log.trim(&self.options, now.mono);
+    }
+
+    /// Puts a frame into the outbox of a client that stands under one of its facets.
+    fn offer(&mut self, key: Key, name: &str, frame: std::ops::Range<u64>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let Some(narrow) = &mut client.narrow else { return };
+        if !narrow.filter.takes_type(name) {
+            return;
+        }
+        client.outbox.push(frame);
+        if let Some(left) = &mut narrow.left {
+            *left -= 1;
+            if *left == 0 {
+                client.ending = Ending::WhenSent(CloseReason::Limit);
+                self.index.remove(key, &narrow.filter);
+            }
+        }
+        match client.flow {
+            Flow::Idle { .. } => self.make_ready(key),
+            Flow::Ready { .. } => {}
+            Flow::Blocked { .. } => {
+                if client.pending_bytes(&self.log) > client.bound(&self.log, self.options.buffer_bytes as u64)
+                {
+                    self.close(key, CloseReason::Overrun);
+                }
+            }
+        }
+    }
+
+    /// Closes the blocked clients with a cursor that the head has run away from.
+    fn close_overdue(&mut self) {
+        let head = self.log.public_head();
+        while let Some(&(overrun_at, key)) = self.overdue.first()
+            && overrun_at < head
+        {
+            self.close(key, CloseReason::Overrun);
+        }
+    }
+
+    /// Adds a client: the connection `key` becomes a stream that begins with `response_head`.
+    ///
+    /// Nothing is sent before the next `sweep` or `flush`.
+    pub fn join(&mut self, key: Key, response_head: Vec<u8>, subscription: Subscription, now: Now) {
+        self.log.trim(&self.options, now.mono);
+        let start = resume::plan(&self.log, &subscription, self.options.replay_bytes as u64);
+        let mut greeting = response_head;
+        sse::encode_greeting(self.retry().as_millis(), &mut greeting);
+        if let Some(gap) = &start.gap {
+            let oldest = self.log.oldest_id();
+            sse::encode_gap(gap.reason, gap.requested.as_deref(), oldest.as_deref(), &mut greeting);
+            self.metrics.count_gap(gap.reason);
+        }
+        let style = subscription.heartbeat.unwrap_or(self.options.heartbeat_style);
+        let pulse = self.heartbeat.pulse(style);
+        let mut client = Client::new(key.generation, start.outbox, greeting, pulse, now.mono);
+        client.replay = client.pending_bytes(&self.log);
+        if !subscription.filter.is_everything_public() || subscription.limit.is_some() {
+            if start.left == Some(0) {
+                client.ending = Ending::WhenSent(CloseReason::Limit);
+            } else {
+                self.index.insert(key, &subscription.filter);
+            }
+            client.narrow = Some(Box::new(Narrow { filter: subscription.filter, left: start.left }));
+        }
+        self.clients.insert(key.index, client);
+        self.ready.push_back(key);
+    }
+
+    /// The client is gone or is to go, for this reason; `poll_closed` names it.
+    pub fn leave(&mut self, key: Key, reason: CloseReason) {
+        self.close(key, reason);
+    }
+
+    /// A client that is to be closed, once each; its bytes are no longer of use.
+    pub fn poll_closed(&mut self) -> Option<Closed> {
+        self.closed.pop_front()
+    }
+
+    fn close(&mut self, key: Key, reason: CloseReason) {
+        let Some(client) = self.clients.get(key) else { return };
+        let (lag_bytes, lag_events) = (client.pending_bytes(&self.log), client.pending_events(&self.log));
+        self.leave_lists(key);
+        let Some(client) = self.clients.remove(key) else { return };
+        if let Some(narrow) = &client.narrow
+            && narrow.left != Some(0)
+        {
+            self.index.remove(key, &narrow.filter);
+        }
+        self.metrics.count_close(reason.name());
+        self.closed.push_back(Closed { key, reason, lag_bytes, lag_events });
+    }
+
+    /// A time to wait before reconnecting, spread by 20 % either way.
+    fn retry(&mut self) -> Duration {
+        self.options.retry.mul_f64(0.8 + 0.4 * self.random.f64())
+    }
+
+    /// Open streams.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clients.len() == 0
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The options in force.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The counters, those of the layers above too.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The counters, for the layers above to count in.
+    pub fn metrics_mut(&mut self) -> &mut Metrics {
+        &mut self.metrics
+    }
+
+    /// Every open stream, and the bytes that it lacks.
+    pub fn clients(&self) -> impl Iterator<Item = (Key, u64)> {
+        self.clients.iter().map(|(key, client)| (key, client.pending_bytes(&self.log)))
+    }
+
+    /// One open stream.
+    #[must_use]
+    pub fn client(&self, key: Key, now: Mono) -> Option<ClientView<'_>> {
+        let client = self.clients.get(key)?;
+        Some(ClientView {
+            key,
+            age: now.since(client.joined),
+            lag_events: client.pending_events(&self.log),
+            lag_bytes: client.pending_bytes(&self.log),
+            sent: client.sent,
+            filter: client.narrow.as_ref().map(|narrow| &narrow.filter),
+            is_blocked: matches!(client.flow, Flow::Blocked { .. }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::intake::DataStyle;
 use crate::limits::{KIB, MIB};
 
 /// How a stream is told that it is alive.
@@ -13,15 +14,6 @@ pub enum HeartbeatStyle {
     Comment,
     /// Nothing.
     Off,
-}
-
-/// What becomes the `data` of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataStyle {
-    /// The envelope's payload.
-    Payload,
-    /// The whole envelope.
-    Envelope,
 }
 
 /// Options of streams and of the log that they read.

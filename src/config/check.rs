@@ -1,0 +1,34 @@
+//! `ssecast check`: the configuration in force as a TOML file, each key with where it came from.
+
+use super::Config;
+use super::keys::{KEYS, Key, SECTIONS};
+use super::origin::Origins;
+
+/// A TOML file of every key; reading it again gives the same configuration, but for masked secrets.
+#[must_use]
+pub fn render_check(config: &Config, origins: &Origins) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut out =
+        format!("# ssecast {version}: the configuration in force, and where each value comes from\n");
+    // TOML wants the keys at the top ahead of every section.
+    let (top, rest): (Vec<_>, Vec<_>) = SECTIONS.iter().partition(|section| section.name.is_empty());
+    for section in top.into_iter().chain(rest) {
+        out.push('\n');
+        if !section.name.is_empty() {
+            out.push_str(&format!("[{}]\n", section.name));
+        }
+        for key in KEYS.iter().filter(|key| key.section() == section.name) {
+            out.push_str(&line(key, config, origins));
+        }
+    }
+    out
+}
+
+fn line(key: &Key, config: &Config, origins: &Origins) -> String {
+    let (value, origin) = (key.shown(config), origins.of(key.name));
+    // A value of several lines has its comment on the first.
+    match value.split_once('\n') {
+        Some((first, others)) => format!("{} = {first} # {origin}\n{others}\n", key.last()),
+        None => format!("{} = {value} # {origin}\n", key.last()),
+    }
+}

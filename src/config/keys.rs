@@ -1,0 +1,372 @@
+//! THE table of configuration keys. Flags, environment variables, keys of the file, `--help`,
+//! `ssecast check` and `docs/configuration.md` are all made from it.
+//!
+//! Defaults are not here but in `Config::default`, and so in the options of each layer.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::choice::{Choice, named, names};
+use super::kind::{Field, Kind};
+use super::{Config, validate};
+use crate::bus::Mode;
+use crate::hub::{DataStyle, HeartbeatStyle};
+use crate::logging::LogFormat;
+
+/// One configuration key.
+pub(super) struct Key {
+    /// Its dotted name: `section.key`, or `key` at the top of the file.
+    pub(super) name: &'static str,
+    /// What it takes, and where that goes.
+    pub(super) kind: Kind,
+    /// When a change takes effect.
+    pub(super) change: Change,
+    /// Never shown: not by `check`, not in an error, not in the log.
+    pub(super) secret: bool,
+    /// What it is for: plain sentences.
+    pub(super) help: &'static str,
+}
+
+/// When the change of a key takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// At SIGHUP.
+    AtRunTime,
+    /// At the next start.
+    AtRestart,
+}
+
+/// A part of the file, of `--help` and of the reference.
+pub(super) struct Section {
+    /// Its name in the file; empty for the keys at the top.
+    pub(super) name: &'static str,
+    /// Its heading.
+    pub(super) title: &'static str,
+}
+
+/// The sections in the order of the reference.
+pub(super) static SECTIONS: &[Section] = &[
+    Section { name: "server", title: "Server" },
+    Section { name: "bus", title: "Bus" },
+    Section { name: "stream", title: "Streams and history" },
+    Section { name: "limits", title: "Limits" },
+    Section { name: "", title: "Map: the public form of events" },
+    Section { name: "topics", title: "Topics" },
+    Section { name: "auth", title: "Access" },
+    Section { name: "cors", title: "Pages of other origins" },
+    Section { name: "log", title: "Log" },
+];
+
+impl Key {
+    /// The section's name, empty at the top.
+    pub(super) fn section(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// The name within the section.
+    pub(super) fn last(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(_, last)| last)
+    }
+
+    /// The flag without its dashes: `stream-buffer-bytes`.
+    pub(super) fn flag(&self) -> String {
+        self.name.replace(['.', '_'], "-")
+    }
+
+    /// The short form of the flag, without its dashes.
+    pub(super) fn alias(&self) -> Option<&'static str> {
+        match self.name {
+            "server.listen" => Some("listen"),
+            "bus.mode" => Some("mode"),
+            _ => None,
+        }
+    }
+
+    /// The environment variable: `SSECAST_STREAM_BUFFER_BYTES`.
+    pub(super) fn variable(&self) -> String {
+        format!("SSECAST_{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// The value in `config` as TOML, masked when it is secret.
+    pub(super) fn shown(&self, config: &Config) -> String {
+        if self.secret { "\"***\"".to_owned() } else { self.kind.write(config) }
+    }
+}
+
+/// The key of this dotted name, with its place in the table.
+pub(super) fn find(name: &str) -> Option<usize> {
+    KEYS.iter().position(|key| key.name == name)
+}
+
+/// A field of `Config` as a place that a key reads into and writes out of.
+macro_rules! at {
+    ($($path:tt)+) => {
+        Field { get: |config: &Config| &config.$($path)+, get_mut: |config: &mut Config| &mut config.$($path)+ }
+    };
+}
+
+/// A field of `Config` whose type has named values.
+macro_rules! choice {
+    ($type:ty, $($path:tt)+) => {
+        Kind::Choice(Choice {
+            names: names::<$type>,
+            get: |config| super::choice::Named::name(config.$($path)+),
+            set: |config, name| named::<$type>(name).map(|value| config.$($path)+ = value).is_some(),
+        })
+    };
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+const fn millis(from: u64, to: u64) -> RangeInclusive<Duration> {
+    Duration::from_millis(from)..=Duration::from_millis(to)
+}
+
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+
+/// A key that changes at run time and is not secret, as nearly all are.
+const fn key(name: &'static str, kind: Kind, help: &'static str) -> Key {
+    Key { name, kind, change: Change::AtRunTime, secret: false, help }
+}
+
+/// A key that needs a restart.
+const fn fixed(name: &'static str, kind: Kind, help: &'static str) -> Key {
+    Key { name, kind, change: Change::AtRestart, secret: false, help }
+}
+
+/// Every key, section by section.
+pub(super) static KEYS: &[Key] = &[
+    fixed(
+        "server.listen",
+        Kind::Address(at!(server.listen)),
+        "Where to listen. Port 0 takes a free one. An address beyond loopback needs auth.open_publish.",
+    ),
+    fixed(
+        "server.instance",
+        Kind::Instance(at!(server.instance)),
+        "The name of this server in the ids of events. When empty, 8 random hex digits at every start: \
+         a client then sees that the server is a new one. Two servers must not share a name.",
+    ),
+    key(
+        "server.drain",
+        Kind::DurationOrOff(at!(server.drain), millis(1, HOUR)),
+        "When it stops: over how long the streams are closed, so that the clients do not all reconnect \
+         at once. Off closes them at once.",
+    ),
+    key(
+        "bus.mode",
+        choice!(Mode, bus.mode),
+        "Where published events go and where broadcasts come from. This version has only \"local\"; \
+         the others need Redis.",
+    ),
+    key(
+        "stream.retry",
+        Kind::Duration(at!(stream.retry), millis(1, HOUR)),
+        "What a client is told to wait before it reconnects, spread by 20 % either way per connection.",
+    ),
+    key(
+        "stream.heartbeat",
+        Kind::DurationOrOff(at!(stream.heartbeat), millis(10, DAY)),
+        "Time between two heartbeats of a stream. Keep it below the idle timeout of every proxy on the way.",
+    ),
+    key(
+        "stream.heartbeat_style",
+        choice!(HeartbeatStyle, stream.heartbeat_style),
+        "What a heartbeat is: an event \"ping\" that scripts see, a comment that they do not, or nothing. \
+         A client chooses for itself with ?heartbeat=.",
+    ),
+    key(
+        "stream.data",
+        choice!(DataStyle, stream.data),
+        "What becomes the data of a frame: the event's payload, or the whole envelope.",
+    ),
+    key(
+        "stream.buffer_bytes",
+        Kind::Size(at!(stream.buffer_bytes), KIB..=GIB),
+        "Bytes that a client may lag behind; beyond that it is closed and resumes by itself. Not less than \
+         limits.event_bytes.",
+    ),
+    key(
+        "stream.stall_timeout",
+        Kind::Duration(at!(stream.stall_timeout), millis(10, DAY)),
+        "How long a client that lags may take no byte before it is closed.",
+    ),
+    key(
+        "stream.replay_bytes",
+        Kind::Size(at!(stream.replay_bytes), KIB..=1024 * GIB),
+        "Bytes replayed to one client that resumes. When that cuts, the client gets a gap event.",
+    ),
+    key(
+        "stream.history_bytes",
+        Kind::Size(at!(stream.history_bytes), KIB..=1024 * GIB),
+        "Bytes of events kept for clients that resume: in effect the memory of the server. Not less than \
+         stream.buffer_bytes.",
+    ),
+    key(
+        "stream.history_events",
+        Kind::Count(at!(stream.history_events), 1..=1_000_000_000),
+        "Events kept for clients that resume.",
+    ),
+    key(
+        "stream.history_age",
+        Kind::AgeOrOff(at!(stream.history_age), millis(1, 30 * DAY)),
+        "How long an event is kept for clients that resume. Off keeps it as long as the other two allow.",
+    ),
+    fixed(
+        "stream.sndbuf_bytes",
+        Kind::Size(at!(stream.sndbuf_bytes), 4 * KIB..=GIB),
+        "SO_SNDBUF of a connection: what the kernel buffers per client, beside stream.buffer_bytes.",
+    ),
+    fixed(
+        "stream.user_timeout",
+        Kind::Duration(at!(stream.user_timeout), millis(1, DAY)),
+        "TCP_USER_TIMEOUT of a connection (RFC 5482): it ends when sent bytes stay unacknowledged this long.",
+    ),
+    fixed(
+        "limits.connections",
+        Kind::Count(at!(limits.connections), 0..=10_000_000),
+        "Open connections; a stream beyond that is told to retry later. 0 takes as many as the limit on \
+         file descriptors allows, which is raised to its hard limit at start.",
+    ),
+    key(
+        "limits.connections_per_ip",
+        Kind::Count(at!(limits.connections_per_ip), 0..=10_000_000),
+        "Open connections of one address. 0 switches the limit off: behind a proxy all clients have one address.",
+    ),
+    key(
+        "limits.head_bytes",
+        Kind::Size(at!(limits.head_bytes), KIB..=MIB),
+        "Bytes of a request line with its headers. More than limits.target_bytes.",
+    ),
+    key("limits.headers", Kind::Count(at!(limits.headers), 1..=1024), "Headers of a request."),
+    key(
+        "limits.target_bytes",
+        Kind::Size(at!(limits.target_bytes), 64..=MIB),
+        "Bytes of a request target: path and query.",
+    ),
+    key(
+        "limits.body_bytes",
+        Kind::Size(at!(limits.body_bytes), 64..=GIB),
+        "Bytes of a request body. Not less than limits.event_bytes.",
+    ),
+    key(
+        "limits.event_bytes",
+        Kind::Size(at!(limits.event_bytes), 64..=GIB),
+        "Bytes of one event's envelope.",
+    ),
+    key(
+        "limits.filters",
+        Kind::Count(at!(limits.filters), 1..=100_000),
+        "Values of type= and topic= that one stream may ask for.",
+    ),
+    key(
+        "limits.head_timeout",
+        Kind::Duration(at!(limits.head_timeout), millis(1, DAY)),
+        "From the first byte of a request's head to its last.",
+    ),
+    key(
+        "limits.body_timeout",
+        Kind::Duration(at!(limits.body_timeout), millis(1, DAY)),
+        "From the end of a request's head to the end of its body.",
+    ),
+    key(
+        "limits.keepalive",
+        Kind::Duration(at!(limits.keepalive), millis(1, DAY)),
+        "Silence between two requests of one connection before it is closed.",
+    ),
+    key(
+        "map_only",
+        Kind::Switch(at!(map_only)),
+        "Drop (and count) events whose eventType has no entry in the map, instead of passing them unchanged.",
+    ),
+    key(
+        "map",
+        Kind::Map(at!(map)),
+        "The public form of events: event_type as received, event as the clients see it, and the fields of the \
+         payload that are public (all of them when fields is left out). In the file, [[map]] tables; they \
+         replace the built-in ones, and map = [] removes them.",
+    ),
+    key(
+        "topics.from_payload",
+        Kind::List(at!(topics.from_payload), "field names", validate::topic_field),
+        "Fields of the payload that make a topic: customerId makes customerId/42.",
+    ),
+    key(
+        "auth.open_publish",
+        Kind::Switch(at!(auth.open_publish)),
+        "Let anyone publish who reaches the server, also where it listens beyond loopback.",
+    ),
+    key(
+        "auth.open_tenants",
+        Kind::Switch(at!(auth.open_tenants)),
+        "Let a client name its tenant itself, by ?tenant=.",
+    ),
+    key(
+        "cors.origins",
+        Kind::List(at!(cors.origins), "origins (scheme://host[:port], or *)", validate::origin),
+        "Origins whose pages may read streams and publish. \"*\" allows all of them, without credentials.",
+    ),
+    key(
+        "log.level",
+        choice!(LevelFilter, log.level),
+        "The least important level that is written to standard error.",
+    ),
+    fixed("log.format", choice!(LogFormat, log.format), "Lines for people, or one JSON object a line."),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::value::Value;
+
+    #[test]
+    fn names_flags_and_variables_are_unique_and_every_section_is_known() {
+        let mut seen = BTreeSet::new();
+        for key in KEYS {
+            assert!(seen.insert(key.name.to_owned()), "{}", key.name);
+            assert!(seen.insert(key.flag()) || key.flag() == key.name, "{}", key.name);
+            assert!(seen.insert(key.variable()), "{}", key.name);
+            assert!(SECTIONS.iter().any(|section| section.name == key.section()), "{}", key.name);
+            assert!(key.help.ends_with('.'), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn keys_of_a_section_stand_together() {
+        let mut sections: Vec<&str> = KEYS.iter().map(Key::section).collect();
+        sections.dedup();
+        let listed: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
+        assert_eq!(sections, listed);
+    }
+
+    #[test]
+    fn every_default_is_allowed_as_a_flag_or_in_a_file() {
+        let defaults = Config::default();
+        for key in KEYS {
+            let text = format!("x = {}", key.kind.write(&defaults));
+            let value = crate::config::file::inline_value(text.trim_start_matches("x = ")).unwrap();
+            let mut config = defaults.clone();
+            assert_eq!(key.kind.read(&value, &mut config), Ok(()), "{}", key.name);
+            assert_eq!(config, defaults, "{}", key.name);
+            if let Value::Text(text) = value {
+                assert_eq!(key.kind.read(&Value::Word(text), &mut config), Ok(()), "{}", key.name);
+                assert_eq!(config, defaults, "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let mut key = key("auth.open_publish", Kind::Switch(at!(auth.open_publish)), "Test.");
+        key.secret = true;
+        assert_eq!(key.shown(&Config::default()), "\"***\"");
+    }
+}

@@ -1,0 +1,176 @@
+//! From arguments, environment and file to a checked `Config`, once at start and again at SIGHUP.
+//!
+//! The only part of the configuration that reads the file system, and only the file that was named.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::{fmt, fs};
+
+use super::cli::{self, Line, Parsed};
+use super::environment::{self, Environment};
+use super::keys::KEYS;
+use super::origin::{Origin, Origins};
+use super::reference::render_reference;
+use super::value::Value;
+use super::{Config, file, validate};
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// `ssecast`, `ssecast serve`.
+    Serve(Box<Config>, Sources),
+    /// `ssecast check`.
+    Check(Box<Config>, Origins),
+    /// `--help`, `--version`: this goes to standard output.
+    Print(String),
+}
+
+/// A wrong command line or configuration: nothing was started. Never helped by trying again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    message: String,
+}
+
+impl Failure {
+    /// All problems, a line each.
+    fn of(problems: &[String]) -> Self {
+        Self { message: problems.iter().map(|problem| format!("error: {problem}\n")).collect() }
+    }
+
+    /// A failure with this one problem.
+    pub(super) fn all(problems: &[String]) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self::of(problems)) }
+    }
+
+    /// The text for standard error: a line per problem, each with its line end.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message.trim_end())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// All that a configuration is made of, kept to make it again.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    line: Line,
+    environment: Environment,
+}
+
+impl Sources {
+    /// The file that is read, if any.
+    #[must_use]
+    pub fn file(&self) -> Option<&PathBuf> {
+        self.line.file.as_ref().or(self.environment.file.as_ref())
+    }
+
+    /// Reads the file again; arguments and environment are as at the start.
+    ///
+    /// The result says what the sources say; `adopt` makes of it what a running server can take over.
+    ///
+    /// # Errors
+    ///
+    /// As `load`; the old configuration is as good as before.
+    pub fn reload(&self) -> Result<Config, Failure> {
+        self.resolve().map(|(config, _)| config)
+    }
+
+    /// Default, file, environment, flags: each over the one before.
+    fn resolve(&self) -> Result<(Config, Origins), Failure> {
+        let mut layers =
+            Layers { config: Config::default(), origins: Origins::defaults(), problems: Vec::new() };
+        if let Some(path) = self.file() {
+            layers.add_file(path);
+        }
+        for (index, value) in &self.environment.values {
+            layers.add(*index, value, Origin::Environment(KEYS[*index].variable()));
+        }
+        for (index, value) in &self.line.values {
+            layers.add(*index, value, Origin::Flag(format!("--{}", KEYS[*index].flag())));
+        }
+        Failure::all(&layers.problems)?;
+        Failure::all(&validate::relations(&layers.config, &layers.origins))?;
+        Ok((layers.config, layers.origins))
+    }
+}
+
+/// A configuration while it is put together. A value that is overridden is checked all the same.
+struct Layers {
+    config: Config,
+    origins: Origins,
+    problems: Vec<String>,
+}
+
+impl Layers {
+    fn add_file(&mut self, path: &PathBuf) {
+        let shown = path.to_string_lossy().escape_debug().to_string();
+        let text = match fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(_)) => return self.problems.push(format!("the configuration file {shown} is not UTF-8")),
+            Err(error) => {
+                return self.problems.push(format!("cannot read the configuration file {shown}: {error}"));
+            }
+        };
+        let parsed = file::parse(&text);
+        for (line, problem) in parsed.problems {
+            self.problems.push(format!("{shown}:{line}: {problem}"));
+        }
+        for (index, line, value) in parsed.values {
+            self.add(index, &value, Origin::File { path: path.clone(), line });
+        }
+    }
+
+    fn add(&mut self, index: usize, value: &Value, origin: Origin) {
+        let key = &KEYS[index];
+        match key.kind.read(value, &mut self.config) {
+            Ok(()) => self.origins.set(index, origin),
+            // Neither the value nor what is wrong with it may show a secret.
+            Err(_) if key.secret => {
+                self.problems.push(format!("{} ({origin}): allowed: {}", key.name, key.kind.syntax()));
+            }
+            Err(why) => self.problems.push(format!(
+                "{} = {} ({origin}) {why}; allowed: {}",
+                key.name,
+                value.shown(),
+                key.kind.syntax()
+            )),
+        }
+    }
+}
+
+/// Reads a command line (the program's name first) and an environment, and the file that they name.
+///
+/// # Errors
+///
+/// When a flag, a variable, a key or a value is unknown or not allowed, or the file cannot be read. The
+/// message names all of them and where they stand. Nothing is opened but the file.
+pub fn load(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Invocation, Failure> {
+    let (line, check) = match cli::parse(args).map_err(|message| Failure { message })? {
+        Parsed::Print(text) => return Ok(Invocation::Print(text)),
+        Parsed::Reference => return Ok(Invocation::Print(render_reference())),
+        Parsed::Serve(line) => (line, false),
+        Parsed::Check(line) => (line, true),
+    };
+    let mut problems = Vec::new();
+    let environment = environment::read(env, &mut problems);
+    let sources = Sources { line, environment };
+    let resolved = sources.resolve();
+    if let (Err(failure), false) = (&resolved, problems.is_empty()) {
+        let message = Failure::of(&problems).message + &failure.message;
+        return Err(Failure { message });
+    }
+    Failure::all(&problems)?;
+    let (config, origins) = resolved?;
+    let config = Box::new(config);
+    Ok(if check { Invocation::Check(config, origins) } else { Invocation::Serve(config, sources) })
+}

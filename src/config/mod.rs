@@ -1,0 +1,139 @@
+//! What an operator can set: flags, environment and file become one `Config`.
+//!
+//! Everything hangs on one table of keys, `keys::KEYS`: the flags, the environment variables, the keys
+//! of the file, `ssecast check`, `--help` and `docs/configuration.md` are made from it. A new key is a
+//! field here and an entry there.
+//!
+//! Reads no process state but the file that is named: arguments and environment are arguments.
+//!
+//! Invariant: a `Config` that `load` gives has passed every check, so no other layer checks it again.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use crate::bus::Mode;
+use crate::hub;
+use crate::id::Instance;
+use crate::limits::Limits;
+use crate::logging::LogFormat;
+use crate::mapping;
+
+mod check;
+mod choice;
+mod cli;
+mod environment;
+mod file;
+mod keys;
+mod kind;
+mod load;
+mod map;
+mod origin;
+mod reference;
+mod reload;
+mod suggest;
+mod validate;
+mod value;
+
+pub use check::render_check;
+pub use load::{Failure, Invocation, Sources, load};
+pub use origin::{Origin, Origins};
+pub use reference::render_reference;
+pub use reload::{Change, adopt, changes};
+
+/// The whole configuration in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `server.*`.
+    pub server: Server,
+    /// `stream.*`.
+    pub stream: hub::Options,
+    /// `limits.*`.
+    pub limits: Limits,
+    /// `[[map]]`: the public form of domain events.
+    pub map: Vec<mapping::Entry>,
+    /// `map_only`: events without an entry in the map are dropped.
+    pub map_only: bool,
+    /// `topics.*`.
+    pub topics: Topics,
+    /// `auth.*`.
+    pub auth: Auth,
+    /// `cors.*`.
+    pub cors: Cors,
+    /// `bus.*`.
+    pub bus: Bus,
+    /// `log.*`.
+    pub log: Log,
+}
+
+/// `server.*`: the process and its listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its name in the ids of events; `None` makes one up at every start.
+    pub instance: Option<Instance>,
+    /// Over how long the streams are closed when it stops.
+    pub drain: Duration,
+}
+
+/// `topics.*`: the topics of an event beyond those in its envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topics {
+    /// Payload fields that make a topic, `customerId` to `customerId/42`.
+    pub from_payload: Vec<String>,
+}
+
+/// `auth.*`: who may do what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Auth {
+    /// Anyone who reaches the server may publish, also beyond loopback.
+    pub open_publish: bool,
+    /// A client names its tenant itself, by `?tenant=`.
+    pub open_tenants: bool,
+}
+
+/// `cors.*`: pages of other origins (Fetch, CORS protocol).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cors {
+    /// Origins as browsers write them, or `*`.
+    pub origins: Vec<String>,
+}
+
+/// `bus.*`: which way events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bus {
+    /// The mode at start, and after a reload that changes it.
+    pub mode: Mode,
+}
+
+/// `log.*`: the log on standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The least important level that is written.
+    pub level: LevelFilter,
+    /// How a line is written.
+    pub format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: Server {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                instance: None,
+                drain: Duration::from_secs(5),
+            },
+            stream: hub::Options::default(),
+            limits: Limits::default(),
+            map: map::built_in(),
+            map_only: false,
+            topics: Topics::default(),
+            auth: Auth::default(),
+            cors: Cors::default(),
+            bus: Bus { mode: Mode::Local },
+            log: Log { level: LevelFilter::Info, format: LogFormat::Text },
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! An event as the log takes it: decoded, checked, mapped and encoded.
+
+use crate::clock::Wall;
+use crate::id::Fingerprint;
+use crate::sse;
+
+/// One event, complete but for its id, which the log gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The frame after its `id:` line (see [`sse::encode_body`]).
+    pub body: Vec<u8>,
+    /// The fingerprint of the envelope as received.
+    pub fingerprint: Fingerprint,
+    /// When it was published, if its envelope says so.
+    pub ts: Option<Wall>,
+    /// Who may see it.
+    pub audience: Audience,
+}
+
+impl Event {
+    /// The SSE event name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        sse::event_name(&self.body)
+    }
+}
+
+/// Who may see an event, and under which topics it is found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// Only clients of this tenant; `None` is everybody.
+    pub tenant: Option<Box<str>>,
+    /// The event's topics.
+    pub topics: Vec<Box<str>>,
+}
+
+impl Audience {
+    /// Whether the event is for everybody and has no topics: most are.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.tenant.is_none() && self.topics.is_empty()
+    }
+}

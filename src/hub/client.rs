@@ -1,0 +1,272 @@
+//! One client: what it asked for, what it still has to be sent, and whether its socket takes it.
+//!
+//! Invariant: its bytes leave in one order: what is left of a frame or of the greeting (`unsent`), then
+//! the outbox, with a heartbeat at its place. So only whole frames follow each other.
+
+use std::io::{self, IoSlice};
+use std::ops::Range;
+
+use super::close::CloseReason;
+use super::filter::Filter;
+use super::gather::Gather;
+use super::heartbeat::{Heartbeat, Pulse};
+use super::log::Log;
+use super::outbox::Outbox;
+use crate::clock::Mono;
+
+/// Whether a client is to be sent anything, and whether it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// It has everything; its place in the hub's idle list. A client in the idle list whose list was moved
+    /// to the ready queue keeps this until it is flushed.
+    Idle { at: u32 },
+    /// It stands in the ready queue.
+    Ready {
+        /// It was blocked before and took nothing since then.
+        blocked_since: Option<Mono>,
+    },
+    /// Its socket takes no more; readiness wakes it.
+    Blocked {
+        /// When it took its last byte, or was first found blocked.
+        since: Mono,
+        /// The public position of the head from which on it is overrun; not used with a filter.
+        overrun_at: u64,
+    },
+}
+
+/// What becomes of a client when it has been sent everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It stays.
+    Open,
+    /// It is closed.
+    WhenSent(CloseReason),
+    /// It is told this first.
+    Farewell(Vec<u8>),
+}
+
+/// Bytes for one client alone, or the rest of a heartbeat.
+#[derive(Clone, Debug)]
+pub(super) struct Unsent {
+    bytes: Vec<u8>,
+    from: usize,
+}
+
+/// What a client with a filter or a limit asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Narrow {
+    pub(super) filter: Filter,
+    /// Events that it may still get.
+    pub(super) left: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) generation: u32,
+    pub(super) outbox: Outbox,
+    unsent: Option<Box<Unsent>>,
+    pub(super) narrow: Option<Box<Narrow>>,
+    pub(super) flow: Flow,
+    pub(super) ending: Ending,
+    pub(super) pulse: Pulse,
+    pub(super) joined: Mono,
+    /// Events delivered.
+    pub(super) sent: u64,
+    /// Bytes that it may lag beyond its bound, as they are replayed to it.
+    pub(super) replay: u64,
+}
+
+/// How a flush ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flushed {
+    /// There was nothing to send.
+    Nothing,
+    /// Everything was taken.
+    All,
+    /// All that was offered was taken, and there is more.
+    More,
+    /// The socket took so many bytes and takes no more.
+    Blocked(usize),
+    /// The socket is broken.
+    Failed(io::ErrorKind),
+}
+
+impl Client {
+    pub(super) fn new(
+        generation: u32,
+        outbox: Outbox,
+        greeting: Vec<u8>,
+        pulse: Pulse,
+        joined: Mono,
+    ) -> Self {
+        Self {
+            generation,
+            outbox,
+            unsent: Some(Box::new(Unsent { bytes: greeting, from: 0 })),
+            narrow: None,
+            flow: Flow::Ready { blocked_since: None },
+            ending: Ending::Open,
+            pulse,
+            joined,
+            sent: 0,
+            replay: 0,
+        }
+    }
+
+    /// Whether it sees everything public, by a cursor.
+    pub(super) fn is_bare(&self) -> bool {
+        self.narrow.is_none()
+    }
+
+    /// Unsent bytes of the log.
+    pub(super) fn pending_bytes(&self, log: &Log) -> u64 {
+        self.outbox.pending_bytes(log)
+    }
+
+    /// Unsent events of the log.
+    pub(super) fn pending_events(&self, log: &Log) -> u64 {
+        if self.outbox.is_lost(log) {
+            return log.frames_ended_in(&(log.tail()..log.head())).len() as u64;
+        }
+        self.outbox.runs(log).map(|run| log.frames_ended_in(&run).len() as u64).sum()
+    }
+
+    /// The bytes that may be pending: the bound, what is replayed, and always the frame that is being sent.
+    pub(super) fn bound(&self, log: &Log, buffer_bytes: u64) -> u64 {
+        let position = self.outbox.position(log);
+        let frame = log.frame_end((position + 1).min(log.head())) - position;
+        (buffer_bytes + self.replay).max(frame)
+    }
+
+    /// Appends bytes that only this client gets, after all that it was sent.
+    pub(super) fn tell(&mut self, bytes: Vec<u8>) {
+        debug_assert!(self.unsent.is_none(), "the rest of a frame would be lost");
+        self.unsent = Some(Box::new(Unsent { bytes, from: 0 }));
+    }
+
+    /// Offers all that is unsent to `send`, once; `sent` is told which runs of the log were taken.
+    pub(super) fn flush(
+        &mut self,
+        log: &Log,
+        heartbeat: &Heartbeat,
+        send: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
+        sent: impl FnMut(Range<u64>),
+    ) -> Flushed {
+        let mut gather = Gather::new();
+        self.gather(log, heartbeat, &mut gather);
+        if gather.bytes() == 0 {
+            return Flushed::Nothing;
+        }
+        let offered = gather.bytes();
+        match send(gather.slices()) {
+            Ok(0) => Flushed::Failed(io::ErrorKind::WriteZero),
+            Ok(taken) => {
+                self.take(taken, log, heartbeat, sent);
+                if taken < offered {
+                    Flushed::Blocked(taken)
+                } else if self.has_unsent(log, heartbeat) {
+                    Flushed::More
+                } else {
+                    Flushed::All
+                }
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => Flushed::Blocked(0),
+                io::ErrorKind::Interrupted => Flushed::More,
+                kind => Flushed::Failed(kind),
+            },
+        }
+    }
+
+    /// Whether a flush would offer anything.
+    pub(super) fn has_unsent(&self, log: &Log, heartbeat: &Heartbeat) -> bool {
+        self.unsent.is_some() || self.outbox.is_behind(log) || heartbeat.owed(self.pulse).is_some()
+    }
+
+    fn gather<'a>(&'a self, log: &'a Log, heartbeat: &'a Heartbeat, gather: &mut Gather<'a>) {
+        if let Some(unsent) = &self.unsent {
+            gather.push(&unsent.bytes[unsent.from..]);
+        }
+        match heartbeat.owed(self.pulse) {
+            None => self.outbox.gather(0..u64::MAX, log, gather),
+            Some(owed) => {
+                self.outbox.gather(0..owed.at, log, gather);
+                gather.push(owed.bytes);
+                self.outbox.gather(owed.at..u64::MAX, log, gather);
+            }
+        }
+    }
+
+    /// Takes `taken` bytes off, in the order of `gather`.
+    fn take(&mut self, taken: usize, log: &Log, heartbeat: &Heartbeat, mut sent: impl FnMut(Range<u64>)) {
+        let mut taken = taken;
+        if let Some(unsent) = &mut self.unsent {
+            let of_it = taken.min(unsent.bytes.len() - unsent.from);
+            unsent.from += of_it;
+            taken -= of_it;
+            if unsent.from == unsent.bytes.len() {
+                self.unsent = None;
+            }
+        }
+        if let Some(owed) = heartbeat.owed(self.pulse) {
+            let before = self.outbox.pending_before(owed.at, log).min(taken as u64);
+            self.outbox.advance(before, log, &mut sent);
+            taken -= before as usize;
+            if taken > 0 {
+                heartbeat.paid(&mut self.pulse);
+                let of_it = taken.min(owed.bytes.len());
+                taken -= of_it;
+                if of_it < owed.bytes.len() {
+                    self.tell(owed.bytes[of_it..].to_vec());
+                }
+            }
+        }
+        self.outbox.advance(taken as u64, log, sent);
+    }
+}
+
+/// The clients, in the places of their connections.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    places: Vec<Option<Client>>,
+    len: usize,
+}
+
+impl Clients {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get(&self, key: super::Key) -> Option<&Client> {
+        let client = self.places.get(key.index as usize)?.as_ref();
+        client.filter(|client| client.generation == key.generation)
+    }
+
+    pub(super) fn get_mut(&mut self, key: super::Key) -> Option<&mut Client> {
+        let client = self.places.get_mut(key.index as usize)?.as_mut();
+        client.filter(|client| client.generation == key.generation)
+    }
+
+    pub(super) fn insert(&mut self, index: u32, client: Client) {
+        let index = index as usize;
+        if index >= self.places.len() {
+            self.places.resize_with(index + 1, || None);
+        }
+        debug_assert!(self.places[index].is_none(), "the place was given twice");
+        self.places[index] = Some(client);
+        self.len += 1;
+    }
+
+    pub(super) fn remove(&mut self, key: super::Key) -> Option<Client> {
+        self.get(key)?;
+        self.len -= 1;
+        self.places.get_mut(key.index as usize)?.take()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (super::Key, &Client)> {
+        self.places.iter().zip(0..).filter_map(|(place, index)| {
+            let client = place.as_ref()?;
+            Some((super::Key { index, generation: client.generation }, client))
+        })
+    }
+}

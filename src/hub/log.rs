@@ -1,0 +1,403 @@
+//! The broadcast log: every frame once, one after another, addressed by its offset since the start.
+//!
+//! Never knows who reads it. Reading is by offset (`gather`), or, for those who see only what is public,
+//! by public position (`run_from`); resuming is by id (`locate`).
+//!
+//! Invariants: the segments are contiguous from `tail` to `head`; `frames` describes exactly the frames
+//! from `tail` on, and those from `history` on are what a client may resume into; a private frame lies in
+//! `private`, and no run of `run_from` ever holds one.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+
+use crate::clock::{Mono, Now, Wall};
+use crate::event::{Audience, Event};
+use crate::hub::Options;
+use crate::id::{EventId, Fingerprint, Instance};
+use crate::limits::KIB;
+use crate::sse;
+
+use super::gather::Gather;
+use super::private::PrivateRuns;
+
+/// Bytes of a segment; a larger frame gets a segment of its own.
+const SEGMENT_BYTES: usize = 256 * KIB;
+
+/// One frame of the log.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The offset of its first byte.
+    pub start: u64,
+    /// Its number in its id.
+    pub seq: u64,
+    /// Its envelope's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// When it was published, if it says so.
+    pub ts: Option<Wall>,
+    /// When it was appended.
+    pub appended: Mono,
+    /// Who may see it; `None` is everybody, and no topics.
+    pub audience: Option<Box<Audience>>,
+}
+
+impl Frame {
+    /// The tenant that alone may see it.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.audience.as_ref()?.tenant.as_deref()
+    }
+
+    /// The topics that it is found under.
+    #[must_use]
+    pub fn topics(&self) -> &[Box<str>] {
+        self.audience.as_ref().map_or(&[], |audience| &audience.topics)
+    }
+}
+
+/// Where a client that sent an id goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Right after the frame it named: nothing is missing.
+    After(u64),
+    /// The id is ours, but frames after it are gone.
+    Expired,
+    /// The id says nothing to us.
+    Unknown,
+}
+
+struct Segment {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Segment {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+/// The log.
+pub struct Log {
+    instance: Instance,
+    segment_bytes: usize,
+    segments: VecDeque<Segment>,
+    /// A segment that was let go, to be used again.
+    spare: Option<Vec<u8>>,
+    frames: VecDeque<Frame>,
+    private: PrivateRuns,
+    by_fingerprint: HashMap<Fingerprint, u64>,
+    /// The ordinal of `frames[0]`: how many frames came before it.
+    first_ordinal: u64,
+    /// The ordinal of the first frame that a client may resume into.
+    history: u64,
+    head: u64,
+    next_seq: u64,
+    /// The last frame ever appended.
+    last: (u64, Fingerprint),
+    /// The last frame that left the history.
+    expired: (u64, Fingerprint),
+}
+
+impl Log {
+    /// An empty log whose first frame has the number 1.
+    #[must_use]
+    pub fn new(instance: Instance) -> Self {
+        Self::with_segments_of(SEGMENT_BYTES, instance)
+    }
+
+    fn with_segments_of(segment_bytes: usize, instance: Instance) -> Self {
+        Self {
+            instance,
+            segment_bytes,
+            segments: VecDeque::new(),
+            spare: None,
+            frames: VecDeque::new(),
+            private: PrivateRuns::default(),
+            by_fingerprint: HashMap::new(),
+            first_ordinal: 0,
+            history: 0,
+            head: 0,
+            next_seq: 1,
+            last: (0, Fingerprint::default()),
+            expired: (0, Fingerprint::default()),
+        }
+    }
+
+    /// The offset after the last byte.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// The offset of the first byte that is still there.
+    #[must_use]
+    pub fn tail(&self) -> u64 {
+        self.segments.front().map_or(self.head, |segment| segment.start)
+    }
+
+    /// The offset of the first frame that a client may resume into.
+    #[must_use]
+    pub fn history_start(&self) -> u64 {
+        self.oldest().map_or(self.head, |frame| frame.start)
+    }
+
+    /// Frames that a client may resume into.
+    #[must_use]
+    pub fn history_len(&self) -> usize {
+        self.frames.len() - self.history_index()
+    }
+
+    /// Bytes of memory that frames take, the unused rest of the last segment not counted.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.head - self.tail()
+    }
+
+    /// Public bytes ever appended before `offset`: the position in which bare cursors are counted.
+    #[must_use]
+    pub fn public_position(&self, offset: u64) -> u64 {
+        offset - self.private.bytes_to(offset)
+    }
+
+    /// Public bytes ever appended.
+    #[must_use]
+    pub fn public_head(&self) -> u64 {
+        self.public_position(self.head)
+    }
+
+    /// The public position of the first byte that is still there.
+    #[must_use]
+    pub fn public_tail(&self) -> u64 {
+        self.public_position(self.tail())
+    }
+
+    /// Frames ever appended.
+    #[must_use]
+    pub fn appended(&self) -> u64 {
+        self.first_ordinal + self.frames.len() as u64
+    }
+
+    /// The id of the last frame, for what follows it without being a frame of the log.
+    #[must_use]
+    pub fn last_id(&self) -> EventId<'_> {
+        EventId { instance: self.instance.as_str(), seq: self.last.0, fingerprint: self.last.1 }
+    }
+
+    /// The oldest id that a client may resume from with nothing missing, as text.
+    #[must_use]
+    pub fn oldest_id(&self) -> Option<String> {
+        let frame = self.oldest()?;
+        Some(
+            EventId { instance: self.instance.as_str(), seq: frame.seq, fingerprint: frame.fingerprint }
+                .to_string(),
+        )
+    }
+
+    /// Takes a number for a heartbeat: it is in no log, but its id counts.
+    pub fn take_heartbeat_id(&mut self) -> EventId<'_> {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        EventId { instance: self.instance.as_str(), seq, fingerprint: self.last.1 }
+    }
+
+    /// Appends an event's frame and gives back where it lies.
+    pub fn append(&mut self, event: &Event, now: Now) -> Range<u64> {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.make_room_for(ID_LINE_BYTES + event.body.len());
+        let id = EventId { instance: self.instance.as_str(), seq, fingerprint: event.fingerprint };
+        let last = self.segments.len() - 1;
+        let segment = &mut self.segments[last];
+        let before = segment.bytes.len();
+        sse::encode_id(&id, &mut segment.bytes);
+        segment.bytes.extend_from_slice(&event.body);
+        let range = self.head..self.head + (segment.bytes.len() - before) as u64;
+
+        self.head = range.end;
+        self.last = (seq, event.fingerprint);
+        if event.audience.tenant.is_some() {
+            self.private.add(range.clone());
+        }
+        // Of two copies the first counts: resuming there repeats, resuming at the second would lose.
+        self.by_fingerprint.entry(event.fingerprint).or_insert(seq);
+        self.frames.push_back(Frame {
+            start: range.start,
+            seq,
+            fingerprint: event.fingerprint,
+            ts: event.ts,
+            appended: now.mono,
+            audience: (!event.audience.is_plain()).then(|| Box::new(event.audience.clone())),
+        });
+        range
+    }
+
+    /// Makes the last segment one that takes `most` more bytes without moving.
+    fn make_room_for(&mut self, most: usize) {
+        let room = self.segments.back().map_or(0, |last| last.bytes.capacity() - last.bytes.len());
+        if room < most {
+            let bytes = match self.spare.take() {
+                Some(bytes) if bytes.capacity() >= most => bytes,
+                _ => Vec::with_capacity(self.segment_bytes.max(most)),
+            };
+            self.segments.push_back(Segment { start: self.head, bytes });
+        }
+    }
+
+    /// Lets go of what the bounds of `options` no longer keep, except what a client within
+    /// `buffer_bytes` of the head may still have to be sent.
+    pub fn trim(&mut self, options: &Options, now: Mono) {
+        while let Some(oldest) = self.oldest() {
+            let too_old = options.history_age.is_some_and(|age| now.since(oldest.appended) > age);
+            let too_many = self.history_len() > options.history_events;
+            let too_large = self.head - oldest.start > options.history_bytes as u64;
+            if !(too_old || too_many || too_large) {
+                break;
+            }
+            self.expired = (oldest.seq, oldest.fingerprint);
+            if self.by_fingerprint.get(&self.expired.1) == Some(&self.expired.0) {
+                self.by_fingerprint.remove(&self.expired.1);
+            }
+            self.history += 1;
+        }
+        let wanted = self.history_start().min(self.head.saturating_sub(options.buffer_bytes as u64));
+        while self.segments.front().is_some_and(|segment| segment.end() <= wanted) {
+            let Some(mut segment) = self.segments.pop_front() else { break };
+            self.forget_frames_before(segment.end());
+            if segment.bytes.capacity() == self.segment_bytes {
+                segment.bytes.clear();
+                self.spare = Some(segment.bytes);
+            }
+        }
+    }
+
+    fn forget_frames_before(&mut self, offset: u64) {
+        while self.frames.front().is_some_and(|frame| frame.start < offset) {
+            self.frames.pop_front();
+            self.first_ordinal += 1;
+        }
+        self.private.forget_before(offset);
+    }
+
+    fn history_index(&self) -> usize {
+        (self.history - self.first_ordinal) as usize
+    }
+
+    /// The first frame that a client may resume into.
+    fn oldest(&self) -> Option<&Frame> {
+        self.frames.get(self.history_index())
+    }
+
+    /// The kept frames from `offset` on, and where each lies.
+    pub fn kept_from(&self, offset: u64) -> impl DoubleEndedIterator<Item = (&Frame, Range<u64>)> {
+        let from = self.frames_ended_by(offset).max(self.history_index());
+        (from..self.frames.len()).map(|at| (&self.frames[at], self.range_of(at)))
+    }
+
+    /// The bytes of the frame that begins at `offset`.
+    #[must_use]
+    pub fn frame_bytes(&self, offset: u64) -> &[u8] {
+        let end = self.frame_end((offset + 1).min(self.head));
+        let Some(at) = self.segment_at(offset) else { return &[] };
+        let segment = &self.segments[at];
+        &segment.bytes[(offset - segment.start) as usize..(end - segment.start) as usize]
+    }
+
+    fn range_of(&self, at: usize) -> Range<u64> {
+        self.frames[at].start..self.frames.get(at + 1).map_or(self.head, |next| next.start)
+    }
+
+    /// How many of `frames` end at or before `offset`.
+    fn frames_ended_by(&self, offset: u64) -> usize {
+        if offset >= self.head {
+            return self.frames.len();
+        }
+        let begun = self.frames.partition_point(|frame| frame.start <= offset);
+        begun.saturating_sub(1)
+    }
+
+    /// The end of the frame that `offset` lies within; `offset` itself between two frames.
+    #[must_use]
+    pub fn frame_end(&self, offset: u64) -> u64 {
+        let at = self.frames_ended_by(offset);
+        match self.frames.get(at) {
+            Some(frame) if frame.start < offset => self.range_of(at).end,
+            _ => offset,
+        }
+    }
+
+    /// The frames whose last byte lies in `range`: those that are delivered when it is sent.
+    pub fn frames_ended_in(&self, range: &Range<u64>) -> impl ExactSizeIterator<Item = &Frame> {
+        self.frames.range(self.frames_ended_by(range.start)..self.frames_ended_by(range.end))
+    }
+
+    /// How many frames ever appended end at or before `offset`.
+    #[must_use]
+    pub fn ordinal_at(&self, offset: u64) -> u64 {
+        self.first_ordinal + self.frames_ended_by(offset) as u64
+    }
+
+    /// The offsets of the run of public bytes that begins at this public position; empty at the head.
+    #[must_use]
+    pub fn run_from(&self, public_position: u64) -> Range<u64> {
+        self.private.run_from(public_position, self.head)
+    }
+
+    /// Adds the bytes of `range` to what is to be sent; stops where that is full.
+    pub fn gather<'l>(&'l self, range: Range<u64>, gather: &mut Gather<'l>) {
+        let mut from = range.start;
+        let Some(mut at) = self.segment_at(from) else { return };
+        while from < range.end && !gather.is_full() {
+            let segment = &self.segments[at];
+            let to = range.end.min(segment.end());
+            gather.push(&segment.bytes[(from - segment.start) as usize..(to - segment.start) as usize]);
+            from = to;
+            at += 1;
+        }
+    }
+
+    /// The segment that holds the byte at `offset`, most often the last one.
+    fn segment_at(&self, offset: u64) -> Option<usize> {
+        if offset < self.tail() || offset >= self.head {
+            return None;
+        }
+        let last = self.segments.len() - 1;
+        if self.segments[last].start <= offset {
+            return Some(last);
+        }
+        Some(self.segments.partition_point(|segment| segment.start <= offset) - 1)
+    }
+
+    /// Where the client that was sent `id` last goes on.
+    #[must_use]
+    pub fn locate(&self, id: &str) -> Place {
+        let Some(id) = EventId::parse(id) else { return Place::Unknown };
+        let ours = id.instance == self.instance.as_str() && id.seq < self.next_seq;
+        let (before, after) = self.around(id.seq);
+        // Heartbeats have numbers too, with the fingerprint of the frame before them. An instance of this
+        // name may have had an earlier life, whose numbers mean other frames.
+        if ours && before.0 <= id.seq && before.1 == id.fingerprint {
+            return Place::After(after);
+        }
+        if let Some(&seq) = self.by_fingerprint.get(&id.fingerprint) {
+            return Place::After(self.around(seq).1);
+        }
+        if ours && id.seq < self.expired.0 { Place::Expired } else { Place::Unknown }
+    }
+
+    /// The last frame with a number up to `seq`, as far as the history knows, and where the next begins.
+    fn around(&self, seq: u64) -> ((u64, Fingerprint), u64) {
+        let kept = self.history_index();
+        let after = self.frames.partition_point(|frame| frame.seq <= seq).max(kept);
+        let before = match self.frames.get(after.wrapping_sub(1)) {
+            Some(frame) if after > kept => (frame.seq, frame.fingerprint),
+            _ => self.expired,
+        };
+        (before, self.frames.get(after).map_or(self.head, |frame| frame.start))
+    }
+}
+
+/// The longest `id:` line there can be.
+const ID_LINE_BYTES: usize = "id: --\n".len() + crate::id::INSTANCE_BYTES + 20 + 16;
+
+#[cfg(test)]
+mod tests;

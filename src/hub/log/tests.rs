@@ -1,0 +1,165 @@
+//! The log against a naive oracle: a vector of all frames ever appended.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn event(name: &str, data_bytes: usize, tenant: Option<&str>) -> Event {
+    let mut body = Vec::new();
+    sse::encode_body(name, &"x".repeat(data_bytes), &mut body);
+    let fingerprint = Fingerprint::of(name.as_bytes());
+    let audience = Audience { tenant: tenant.map(Box::from), topics: Vec::new() };
+    Event { body, fingerprint, ts: None, audience }
+}
+
+fn log() -> Log {
+    Log::new(Instance::new("i").unwrap())
+}
+
+fn options(history_bytes: usize, history_events: usize) -> Options {
+    Options { history_bytes, history_events, buffer_bytes: 0, ..Options::default() }
+}
+
+fn id(seq: u64, name: &str) -> String {
+    EventId { instance: "i", seq, fingerprint: Fingerprint::of(name.as_bytes()) }.to_string()
+}
+
+fn read(log: &Log, range: Range<u64>) -> Vec<u8> {
+    let (mut bytes, mut from) = (Vec::new(), range.start);
+    while from < range.end {
+        let mut gather = Gather::new();
+        log.gather(from..range.end, &mut gather);
+        bytes.extend(gather.slices().iter().flat_map(|slice| slice.to_vec()));
+        from += gather.bytes() as u64;
+    }
+    bytes
+}
+
+#[test]
+fn ids_are_found_kept_expired_or_unknown() {
+    let mut log = log();
+    for name in ["a", "b", "c", "d"] {
+        log.append(&event(name, 1, None), Now::default());
+    }
+    let starts: Vec<u64> = log.kept_from(0).map(|(_, range)| range.start).collect();
+    assert_eq!(log.locate(&id(2, "b")), Place::After(starts[2]));
+    assert_eq!(log.locate(&id(4, "d")), Place::After(log.head()));
+    log.trim(&options(usize::MAX, 2), Mono::ZERO);
+    assert_eq!(log.oldest_id().unwrap(), id(3, "c"));
+    assert_eq!(log.locate(&id(2, "b")), Place::After(starts[2]), "all that follows it is kept");
+    assert_eq!(log.locate(&id(1, "a")), Place::Expired);
+    assert_eq!(log.locate(&id(5, "d")), Place::After(log.head()), "the fingerprint is known all the same");
+    assert_eq!(log.locate(&id(5, "x")), Place::Unknown, "not yet given");
+    assert_eq!(log.locate(&id(3, "x")), Place::Unknown, "an earlier life of this instance");
+    assert_eq!(log.locate("i-3"), Place::Unknown);
+}
+
+#[test]
+fn another_node_s_id_is_found_by_its_fingerprint() {
+    let mut log = log();
+    for name in ["a", "b", "a", "c"] {
+        log.append(&event(name, 1, None), Now::default());
+    }
+    let starts: Vec<u64> = log.kept_from(0).map(|(_, range)| range.start).collect();
+    let foreign = id(900, "b").replace("i-", "other-");
+    assert_eq!(log.locate(&foreign), Place::After(starts[2]));
+    let twice = id(900, "a").replace("i-", "other-");
+    assert_eq!(log.locate(&twice), Place::After(starts[1]), "of two copies the first");
+    log.trim(&options(usize::MAX, 1), Mono::ZERO);
+    assert_eq!(log.locate(&foreign), Place::Unknown);
+}
+
+#[test]
+fn a_heartbeat_s_id_resumes_at_the_frame_after_it() {
+    let mut log = log();
+    let early = log.take_heartbeat_id().to_string();
+    assert_eq!(early, "i-1-0000000000000000");
+    assert_eq!(log.locate(&early), Place::After(0));
+    log.append(&event("a", 1, None), Now::default());
+    let ping = log.take_heartbeat_id().to_string();
+    let start = log.append(&event("b", 1, None), Now::default()).start;
+    assert_eq!(log.locate(&early), Place::After(0));
+    assert_eq!(log.locate(&ping), Place::After(start));
+    log.trim(&options(usize::MAX, 1), Mono::ZERO);
+    assert_eq!(log.locate(&ping), Place::After(start), "the frame that expired came before it");
+    assert_eq!(log.locate(&early), Place::Expired);
+}
+
+#[test]
+fn age_is_a_bound_too() {
+    let mut log = log();
+    let at = |secs: u64| Now { mono: Mono::from_micros(secs * 1_000_000), ..Now::default() };
+    log.append(&event("a", 1, None), at(0));
+    log.append(&event("b", 1, None), at(5));
+    let options =
+        Options { history_age: Some(std::time::Duration::from_secs(8)), ..options(usize::MAX, usize::MAX) };
+    log.trim(&options, at(8).mono);
+    assert_eq!(log.history_len(), 2);
+    log.trim(&options, at(9).mono);
+    assert_eq!(log.history_len(), 1);
+}
+
+#[test]
+fn a_frame_larger_than_a_segment_stays_whole() {
+    let mut log = log();
+    log.append(&event("a", 10, None), Now::default());
+    let range = log.append(&event("b", SEGMENT_BYTES * 2, None), Now::default());
+    log.append(&event("c", 10, None), Now::default());
+    let mut gather = Gather::new();
+    log.gather(range.clone(), &mut gather);
+    assert_eq!(gather.slices().len(), 1);
+    assert!(read(&log, 0..log.head()).ends_with(b"event: c\ndata: xxxxxxxxxx\n\n"));
+    assert_eq!(log.frame_end(range.start + 1), range.end);
+    assert_eq!(log.frame_end(range.start), range.start);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn the_log_agrees_with_a_list_of_frames(
+        frames in prop::collection::vec((0_usize..300, any::<bool>()), 1..40),
+        history_bytes in 1_usize..3_000,
+        history_events in 1_usize..30,
+        buffer_bytes in 0_usize..2_000,
+    ) {
+        let options = Options { buffer_bytes, ..options(history_bytes, history_events) };
+        let mut log = Log::with_segments_of(400, Instance::new("i").unwrap());
+        let mut all: Vec<(Range<u64>, bool, Vec<u8>)> = Vec::new();
+        for (at, (bytes, is_private)) in frames.into_iter().enumerate() {
+            let event = event(&format!("e{at}"), bytes, is_private.then_some("t"));
+            let range = log.append(&event, Now::default());
+            let mut frame = format!("id: {}\n", id(at as u64 + 1, &format!("e{at}"))).into_bytes();
+            frame.extend_from_slice(&event.body);
+            all.push((range, is_private, frame));
+            log.trim(&options, Mono::ZERO);
+
+            // Contiguous, whole, and what was asked to be kept is there.
+            let head = all.last().unwrap().0.end;
+            prop_assert_eq!(log.head(), head);
+            prop_assert!(log.tail() <= head.saturating_sub(buffer_bytes as u64).max(all[0].0.start));
+            let kept: Vec<_> = log.kept_from(log.tail()).map(|(_, range)| range).collect();
+            let wanted: Vec<_> = all.iter().rev().take(history_events).map(|(range, ..)| range.clone())
+                .take_while(|range| head - range.start <= history_bytes as u64).collect();
+            prop_assert_eq!(&kept, &wanted.into_iter().rev().collect::<Vec<_>>());
+            let there: Vec<_> = all.iter().filter(|(range, ..)| range.start >= log.tail()).collect();
+            let bytes: Vec<u8> = there.iter().flat_map(|(_, _, frame)| frame.clone()).collect();
+            prop_assert_eq!(read(&log, log.tail()..head), bytes);
+            prop_assert_eq!(log.appended(), at as u64 + 1);
+            for (frame, range) in log.kept_from(log.tail()) {
+                prop_assert_eq!(frame.start, range.start);
+                prop_assert_eq!(log.frame_bytes(range.start).len() as u64, range.end - range.start);
+            }
+
+            // A bare cursor that goes from run to run sees each public frame, and nothing else.
+            let (mut cursor, mut seen) = (log.public_tail(), Vec::new());
+            while cursor < log.public_head() {
+                let run = log.run_from(cursor);
+                cursor += run.end - run.start;
+                seen.extend(read(&log, run));
+            }
+            let public: Vec<u8> =
+                there.iter().filter(|(_, private, _)| !private).flat_map(|(_, _, frame)| frame.clone()).collect();
+            prop_assert_eq!(seen, public);
+        }
+    }
+}

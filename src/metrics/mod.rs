@@ -1,0 +1,77 @@
+//! What the server counts about itself.
+//!
+//! Plain numbers, as one thread counts; their names are in `exposition`. Never reads a clock or a file.
+
+mod exposition;
+mod latency;
+
+pub use exposition::{CONTENT_TYPE, Gauges, render};
+pub use latency::{Latency, Percentiles};
+
+use std::collections::BTreeMap;
+
+use crate::clock::Mono;
+use crate::sse::GapReason;
+
+/// Counters and histograms of one server.
+#[derive(Debug)]
+pub struct Metrics {
+    /// From an event's `ts` to its last byte being taken by the kernel, per delivery.
+    pub broadcast: Latency,
+    /// From an event's appending to its last byte being taken by the kernel, per delivery.
+    pub delivery: Latency,
+    /// From the first client to the last one of an event, per event; blocked clients are not waited for.
+    pub duration: Latency,
+    /// Deliveries: an event and a client.
+    pub events_sent: u64,
+    /// Events accepted by `POST /publish`, by the way they took.
+    pub published: BTreeMap<&'static str, u64>,
+    /// Events that `map_only` kept from being broadcast.
+    pub map_dropped: u64,
+    /// Events whose `ts` was in the future.
+    pub clock_skew: u64,
+    /// Sends that failed with an error of the socket.
+    pub transmission_errors: u64,
+    /// Closed connections, by reason.
+    pub closed: BTreeMap<&'static str, u64>,
+    /// `gap` frames, by reason.
+    pub gaps: BTreeMap<&'static str, u64>,
+    /// Connections turned away at a cap or while draining.
+    pub shed: u64,
+    /// Answered requests, by status.
+    pub requests: BTreeMap<u16, u64>,
+    /// Turns of the loop of over 100 ms.
+    pub loop_stalls: u64,
+}
+
+impl Metrics {
+    /// All zero; `close_reasons` are shown from the start.
+    #[must_use]
+    pub fn new(now: Mono, close_reasons: impl IntoIterator<Item = &'static str>) -> Self {
+        Self {
+            broadcast: Latency::new(now),
+            delivery: Latency::new(now),
+            duration: Latency::new(now),
+            events_sent: 0,
+            published: BTreeMap::from([("local", 0), ("redis", 0), ("fallback", 0)]),
+            map_dropped: 0,
+            clock_skew: 0,
+            transmission_errors: 0,
+            closed: close_reasons.into_iter().map(|reason| (reason, 0)).collect(),
+            gaps: GapReason::ALL.map(|reason| (reason.name(), 0)).into(),
+            shed: 0,
+            requests: BTreeMap::new(),
+            loop_stalls: 0,
+        }
+    }
+
+    /// Counts a closed connection.
+    pub fn count_close(&mut self, reason: &'static str) {
+        *self.closed.entry(reason).or_default() += 1;
+    }
+
+    /// Counts a `gap` frame.
+    pub fn count_gap(&mut self, reason: GapReason) {
+        *self.gaps.entry(reason.name()).or_default() += 1;
+    }
+}

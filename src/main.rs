@@ -4,11 +4,21 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use ssecast::config::{self, Config, Invocation, Sources};
+use ssecast::logging;
+use ssecast::net::{Ended, Server};
 
+/// A failure at run time.
+const EXIT_FAILURE: u8 = 1;
 /// A wrong configuration or command line.
 const EXIT_CONFIG: u8 = 2;
+/// The address is in use: EADDRINUSE of Linux.
+const EXIT_ADDRESS_IN_USE: u8 = 98;
+
+/// How long the end of the process waits for a log that nobody reads.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     match config::load(std::env::args_os(), std::env::vars_os()) {
@@ -24,9 +34,37 @@ fn main() -> ExitCode {
 
 /// Runs the server until it has drained.
 fn serve(config: Config, sources: Sources) -> ExitCode {
-    // The server comes with the net layer; until then the configuration is only checked.
-    drop((config, sources));
-    ExitCode::SUCCESS
+    let log = match logging::init(config.log.level, config.log.format) {
+        Ok(log) => log,
+        Err(error) => return fail(&error.to_string(), EXIT_FAILURE),
+    };
+    let mut server = match Server::bind(config, sources) {
+        Ok(server) => server,
+        Err(error) if error.is_address_in_use() => return fail(&error.to_string(), EXIT_ADDRESS_IN_USE),
+        Err(error) => return fail(&error.to_string(), EXIT_FAILURE),
+    };
+    let code = match server.run() {
+        Ok(Ended::Drained) => {
+            log::info!("drained");
+            ExitCode::SUCCESS
+        }
+        Ok(Ended::Forced) => {
+            log::warn!("ended at once, without draining");
+            ExitCode::from(EXIT_FAILURE)
+        }
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::from(EXIT_FAILURE)
+        }
+    };
+    log.shutdown(LOG_PATIENCE);
+    code
+}
+
+/// Says on standard error why nothing was started.
+fn fail(problem: &str, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "error: {problem}");
+    ExitCode::from(code)
 }
 
 /// Writes `text` to standard output.

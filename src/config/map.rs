@@ -4,31 +4,11 @@
 
 use super::suggest;
 use super::value::{Value, quote};
+use crate::envelope::{NAME_BYTES, RESERVED_NAMES};
 use crate::mapping::Entry;
 
-/// Bytes of an event's name, received or sent.
-const NAME_BYTES: usize = 128;
-/// Event names that only the server itself may send.
-const RESERVED: [&str; 3] = ["ping", "gap", "reset"];
 /// What an entry consists of.
 const PARTS: [&str; 3] = ["event_type", "event", "fields"];
-
-/// The map of the order service, which a configured one replaces.
-pub(super) fn built_in() -> Vec<Entry> {
-    let entry = |event_type: &str, event: &str, fields: &[&str]| Entry {
-        event_type: event_type.to_owned(),
-        event: event.to_owned(),
-        fields: Some(fields.iter().map(|&field| field.to_owned()).collect()),
-    };
-    vec![
-        entry("OrderCreatedDomainEvent", "order-created", &["orderId", "status"]),
-        entry(
-            "OrderStatusChangedDomainEvent",
-            "order-status-changed",
-            &["orderId", "oldStatus", "newStatus"],
-        ),
-    ]
-}
 
 /// Reads a map from an array of tables; the error says which entry is wrong and why.
 pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
@@ -88,7 +68,7 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     if name.chars().any(char::is_control) {
         return Err("must have no control characters");
     }
-    if RESERVED.contains(&name) {
+    if RESERVED_NAMES.contains(&name) {
         return Err("is reserved: ping, gap and reset are the server's own");
     }
     Ok(())

@@ -127,7 +127,7 @@ impl Default for Config {
             },
             stream: hub::Options::default(),
             limits: Limits::default(),
-            map: map::built_in(),
+            map: mapping::Entry::built_in(),
             map_only: false,
             topics: Topics::default(),
             auth: Auth::default(),

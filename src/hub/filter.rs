@@ -58,8 +58,10 @@ impl Filter {
     #[must_use]
     pub fn matches(&self, name: &str, tenant: Option<&str>, topics: &[Box<str>]) -> bool {
         let for_it = tenant.is_none() || tenant == self.tenant.as_deref();
-        let wanted = |topic: &Box<str>| self.topics.iter().any(|pattern| pattern.matches(topic));
-        for_it && self.takes_type(name) && (self.topics.is_empty() || topics.iter().any(wanted))
+        let wanted = |topic: &str| self.topics.iter().any(|pattern| pattern.matches(topic));
+        for_it
+            && self.takes_type(name)
+            && (self.topics.is_empty() || topics.iter().any(|topic| wanted(topic)))
     }
 
     /// `matches`, for an audience.

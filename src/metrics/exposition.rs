@@ -8,17 +8,22 @@ use super::latency::{BUCKETS_MS, Latency};
 /// The `Content-Type` of what `render` writes.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What is not counted but read at the moment of asking.
+/// What the hub holds at the moment of asking.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Gauges {
+pub struct Holdings {
     /// Open streams.
     pub streams: usize,
-    /// Open connections of any kind.
-    pub connections: usize,
     /// Bytes that the log holds.
     pub log_bytes: u64,
     /// Events that a client may resume into.
     pub log_events: usize,
+}
+
+/// What the loop and the system say at the moment of asking.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gauges {
+    /// Open connections of any kind.
+    pub connections: usize,
     /// Lines that could not be logged.
     pub log_lines_dropped: u64,
     /// Resident memory of the process, in bytes.
@@ -31,7 +36,7 @@ pub struct Gauges {
 
 /// All metrics.
 #[must_use]
-pub fn render(metrics: &Metrics, gauges: &Gauges) -> String {
+pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges) -> String {
     let mut text = Exposition { out: String::with_capacity(16 * 1024) };
     let m = metrics;
     text.counter("redis_pubsub_messages_received_total", "Messages received from Redis.", 0);
@@ -55,7 +60,7 @@ pub fn render(metrics: &Metrics, gauges: &Gauges) -> String {
         "From the first client to the last one of an event.",
         &m.duration,
     );
-    text.gauge("ssecast_active_connections", "Open event streams.", gauges.streams as f64);
+    text.gauge("ssecast_active_connections", "Open event streams.", holdings.streams as f64);
     text.gauge("ssecast_open_connections", "Open connections of any kind.", gauges.connections as f64);
     text.counter("ssecast_events_sent_total", "Deliveries: an event and a client.", m.events_sent);
     let by_way = m.published.iter().map(|(way, &count)| (*way, count));
@@ -83,8 +88,8 @@ pub fn render(metrics: &Metrics, gauges: &Gauges) -> String {
     text.gauge("ssecast_spool_events", "Events kept until Redis is back.", 0.0);
     text.counter("ssecast_clock_skew_events_total", "Events whose ts was in the future.", m.clock_skew);
     text.counter("ssecast_loop_stalls_total", "Turns of the loop of over 100 ms.", m.loop_stalls);
-    text.gauge("ssecast_history_bytes", "Bytes that the log holds.", gauges.log_bytes as f64);
-    text.gauge("ssecast_history_events", "Events that a client may resume into.", gauges.log_events as f64);
+    text.gauge("ssecast_history_bytes", "Bytes that the log holds.", holdings.log_bytes as f64);
+    text.gauge("ssecast_history_events", "Events that a client may resume into.", holdings.log_events as f64);
     text.counter(
         "ssecast_log_lines_dropped_total",
         "Lines that could not be logged.",
@@ -172,7 +177,7 @@ mod tests {
         let mut metrics = Metrics::new(Mono::ZERO, ["stalled"]);
         metrics.broadcast.record(1_500, 4);
         metrics.requests.insert(202, 7);
-        let text = render(&metrics, &Gauges { streams: 3, ..Gauges::default() });
+        let text = render(&metrics, &Holdings { streams: 3, ..Holdings::default() }, &Gauges::default());
         for line in [
             "broadcast_latency_ms_bucket{le=\"1\"} 0",
             "broadcast_latency_ms_bucket{le=\"2.5\"} 4",

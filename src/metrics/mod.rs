@@ -5,7 +5,7 @@
 mod exposition;
 mod latency;
 
-pub use exposition::{CONTENT_TYPE, Gauges, render};
+pub use exposition::{CONTENT_TYPE, Gauges, Holdings, render};
 pub use latency::{Latency, Percentiles};
 
 use std::collections::BTreeMap;

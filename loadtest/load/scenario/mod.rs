@@ -1,0 +1,223 @@
+//! The scenarios, and the steps that they share.
+//!
+//! A measured window holds nothing but deliveries: streams are open and a few events have warmed the
+//! server up before it begins, and CPU time is read when both sides are idle again.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::args::{Options, Scenario};
+use crate::generator::{ExchangeKey, Generator};
+use crate::payload::{self, Stamp};
+use crate::process::{self, Cpu, Process};
+use crate::record::Record;
+use crate::stream;
+
+mod burst;
+mod fanout;
+mod health;
+mod idle;
+mod slow;
+mod topics;
+
+/// Both sides are idle after this much silence.
+const SETTLE: Duration = Duration::from_millis(30);
+/// Events before a measured window.
+const WARM_UP: u64 = 10;
+/// Busier than this, a side is what limits the pair.
+const BUSY_PCT: f64 = 90.0;
+
+/// Runs the scenario that the options name.
+pub(crate) fn run(options: &Options) -> io::Result<Record> {
+    let mut session = Session::new(options)?;
+    match options.scenario {
+        Scenario::Fanout => fanout::run(&mut session)?,
+        Scenario::Burst => burst::run(&mut session)?,
+        Scenario::Idle => idle::run(&mut session)?,
+        Scenario::Slow => slow::run(&mut session)?,
+        Scenario::Health => health::run(&mut session)?,
+        Scenario::Topics => topics::run(&mut session)?,
+    }
+    session.finish()
+}
+
+/// What the steps of a scenario share.
+struct Session<'a> {
+    options: &'a Options,
+    generator: Generator,
+    publisher: ExchangeKey,
+    server: Process,
+    own: Process,
+    record: Record,
+    /// Events published so far, to whomever.
+    published: u64,
+    /// Of those, how many go to every stream, and the digest of their numbers.
+    common_events: u64,
+    common_digest: u64,
+}
+
+/// CPU time and wall time of a window.
+#[derive(Clone, Copy, Default)]
+struct Usage {
+    wall: Duration,
+    server_ns: u64,
+    own_ns: u64,
+    /// The server had work, and another process its core.
+    waited_ns: u64,
+    /// The hypervisor took the cores away; all of them together.
+    stolen_ns: u64,
+}
+
+/// An open window: the counters at its start.
+struct Window {
+    server: Cpu,
+    own: Cpu,
+    stolen_ticks: u64,
+    start: Instant,
+}
+
+impl<'a> Session<'a> {
+    fn new(options: &'a Options) -> io::Result<Self> {
+        let mut generator = Generator::new(options.target)?;
+        Ok(Self {
+            options,
+            publisher: generator.connect()?,
+            generator,
+            server: Process::new(options.pid),
+            own: Process::new(std::process::id()),
+            record: Record::new(options),
+            published: 0,
+            common_events: 0,
+            common_digest: 0,
+        })
+    }
+
+    /// The body of the next event, stamped now.
+    fn next_envelope(&mut self, payload_bytes: usize, topic: Option<&str>) -> String {
+        self.published += 1;
+        if topic.is_none() {
+            self.common_events += 1;
+            self.common_digest = self.common_digest.wrapping_add(stream::mix(self.published));
+        }
+        let stamp = Stamp { number: self.published, sent_ns: self.generator.now_ns() };
+        payload::envelope(stamp, payload_bytes, topic)
+    }
+
+    /// Publishes one event.
+    fn publish(&mut self, payload_bytes: usize, topic: Option<&str>) -> io::Result<()> {
+        let body = self.next_envelope(payload_bytes, topic);
+        self.generator.exchange(self.publisher).post("/publish", &body)
+    }
+
+    /// Waits for the answer to an event published over `key`.
+    fn accepted(&mut self, key: ExchangeKey) -> io::Result<()> {
+        let answer = self.generator.answer(key)?;
+        if answer.status == 202 {
+            return Ok(());
+        }
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        Err(io::Error::other(format!("publishing was answered with {}: {body}", answer.status)))
+    }
+
+    /// Deliveries in all, once every stream has every common event.
+    fn common_deliveries(&self) -> u64 {
+        self.common_events * self.generator.streams().len() as u64
+    }
+
+    /// Publishes `count` events to all streams, each when the one before has reached the last of them.
+    fn broadcast(&mut self, count: u64, payload_bytes: usize) -> io::Result<()> {
+        for _ in 0..count {
+            self.publish(payload_bytes, None)?;
+            self.generator.receive(self.common_deliveries())?;
+            self.accepted(self.publisher)?;
+        }
+        Ok(())
+    }
+
+    /// Publishes a few events that do not count.
+    fn warm_up(&mut self) -> io::Result<()> {
+        self.broadcast(WARM_UP, self.options.payload_bytes)?;
+        self.generator.tally.take_latency();
+        Ok(())
+    }
+
+    /// Begins a window.
+    fn begin(&mut self) -> io::Result<Window> {
+        self.generator.settle(SETTLE)?;
+        Ok(Window {
+            server: self.server.cpu()?,
+            own: self.own.cpu()?,
+            stolen_ticks: process::stolen_ticks()?,
+            start: Instant::now(),
+        })
+    }
+
+    /// Ends a window at `end`, after what the server still does about it.
+    fn end(&mut self, window: &Window, end: Instant) -> io::Result<Usage> {
+        let stolen_ticks = process::stolen_ticks()? - window.stolen_ticks;
+        self.generator.settle(SETTLE)?;
+        let server = self.server.cpu()?;
+        Ok(Usage {
+            wall: end.duration_since(window.start),
+            server_ns: server.run_ns - window.server.run_ns,
+            own_ns: self.own.cpu()?.run_ns - window.own.run_ns,
+            waited_ns: server.wait_ns - window.server.wait_ns,
+            stolen_ns: stolen_ticks * process::TICK_NS,
+        })
+    }
+
+    /// The results that all windows have.
+    fn record_usage(&mut self, usage: &Usage, deliveries: u64) {
+        let latency = self.generator.tally.take_latency();
+        let record = &mut self.record;
+        record.count("deliveries", deliveries);
+        record.set("cpu_us_per_delivery", usage.server_ns as f64 / 1e3 / deliveries as f64);
+        record.set_latency("latency", &latency);
+        record.set("server_busy_pct", usage.busy_pct(usage.server_ns));
+        record.set("generator_busy_pct", usage.busy_pct(usage.own_ns));
+        record.set("server_waited_pct", usage.busy_pct(usage.waited_ns));
+        record.set("stolen_pct", usage.busy_pct(usage.stolen_ns));
+        if usage.busy_pct(usage.own_ns) > BUSY_PCT.max(usage.busy_pct(usage.server_ns)) {
+            println!("note: the generator's core is what limits this run");
+        }
+    }
+
+    /// Checks what every stream got, and asks the server for its view.
+    fn finish(mut self) -> io::Result<Record> {
+        // An event that came twice, or to the wrong stream, may still be under way.
+        self.generator.settle(SETTLE)?;
+        let tally = &self.generator.tally;
+        let streams = self.generator.streams();
+        if self.options.scenario != Scenario::Topics {
+            let wrong = streams.iter().filter(|stream| stream.digest != self.common_digest).count() as u64;
+            let missing = streams.iter().map(|stream| self.common_events.saturating_sub(stream.events)).sum();
+            self.record.count("missing", missing);
+            self.record.count("wrong_streams", wrong);
+        }
+        self.record.count("unordered", tally.unordered);
+        self.record.count("gaps", tally.gaps);
+        self.record.count("closed", tally.closed as u64);
+        self.record.count("pings", tally.pings);
+        self.generator.exchange(self.publisher).get("/stats")?;
+        let answer = self.generator.answer(self.publisher)?;
+        if answer.status == 200 {
+            self.record.stats = serde_json::from_slice(&answer.body).ok();
+        }
+        Ok(self.record)
+    }
+}
+
+impl Usage {
+    fn add(&mut self, other: &Self) {
+        self.wall += other.wall;
+        self.server_ns += other.server_ns;
+        self.own_ns += other.own_ns;
+        self.waited_ns += other.waited_ns;
+        self.stolen_ns += other.stolen_ns;
+    }
+
+    /// A time as a share of the window, in percent of one core.
+    fn busy_pct(&self, ns: u64) -> f64 {
+        ns as f64 / self.wall.as_nanos().max(1) as f64 * 100.0
+    }
+}

@@ -1,0 +1,55 @@
+//! Streams that never read, beside others that do: latency of those, memory.
+//!
+//! Three steps, the same with and without stalled streams: fill the stalled sockets; measure events one
+//! at a time while they stand; publish past the bound of a client's backlog and see them closed.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::generator::Reading;
+use crate::sockets;
+
+/// Payload of the events that only fill.
+const FILL_PAYLOAD_BYTES: usize = 4 * 1024;
+/// Time to close what is over the bound, and to free it.
+const QUIET: Duration = Duration::from_millis(500);
+
+pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
+    let options = session.options;
+    if options.stalled > 0 {
+        session.generator.open(options.stalled, Reading::Stalled, |_| "/events".to_owned())?;
+    }
+    session.generator.open(options.streams, Reading::Live, |_| "/events".to_owned())?;
+    session.generator.settle(QUIET)?;
+    note_state(session, "opened")?;
+
+    fill(session, options.fill_bytes)?;
+    note_state(session, "filled")?;
+    session.generator.tally.take_latency();
+
+    let window = session.begin()?;
+    session.broadcast(options.events, options.payload_bytes)?;
+    let usage = session.end(&window, Instant::now())?;
+    session.record_usage(&usage, options.events * options.streams as u64);
+    note_state(session, "measured")?;
+
+    fill(session, options.overrun_bytes)?;
+    let latency = session.generator.tally.take_latency();
+    session.record.set_latency("overrun_latency", &latency);
+    session.generator.settle(QUIET)?;
+    note_state(session, "overrun")
+}
+
+fn fill(session: &mut Session<'_>, bytes: usize) -> io::Result<()> {
+    session.broadcast(bytes.div_ceil(FILL_PAYLOAD_BYTES) as u64, FILL_PAYLOAD_BYTES)
+}
+
+/// Records resident memory, and how many of the stalled streams are open and full, after a step.
+fn note_state(session: &mut Session<'_>, step: &str) -> io::Result<()> {
+    let stalled = sockets::stalled(session.options.target.port())?;
+    session.record.count(&format!("rss_{step}_bytes"), session.server.rss_bytes()?);
+    session.record.count(&format!("stalled_open_{step}"), stalled.open);
+    session.record.count(&format!("stalled_blocked_{step}"), stalled.blocked);
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Events that concern one stream of many: CPU of one, to be compared with a single stream.
+
+use std::io;
+use std::time::Instant;
+
+use super::{Session, WARM_UP};
+use crate::generator::Reading;
+
+/// A step from topic to topic that visits all before it comes back (a prime).
+const STEP: u64 = 7_919;
+
+pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
+    let options = session.options;
+    session.generator.open(options.streams, Reading::Live, |i| format!("/events?topic=t{i}"))?;
+    publish_one_by_one(session, WARM_UP)?;
+    session.generator.tally.take_latency();
+    let window = session.begin()?;
+    publish_one_by_one(session, options.events)?;
+    let usage = session.end(&window, Instant::now())?;
+    session.record.set("cpu_us_per_event", usage.server_ns as f64 / 1e3 / options.events as f64);
+    session.record_usage(&usage, options.events);
+    Ok(())
+}
+
+fn publish_one_by_one(session: &mut Session<'_>, count: u64) -> io::Result<()> {
+    for _ in 0..count {
+        let streams = session.generator.streams().len() as u64;
+        let concerned = (session.published.wrapping_mul(STEP) % streams) as usize;
+        let before = session.generator.streams()[concerned].events;
+        let all = session.generator.tally.events + 1;
+        session.publish(session.options.payload_bytes, Some(&format!("t{concerned}")))?;
+        session.generator.receive(all)?;
+        session.accepted(session.publisher)?;
+        let got = session.generator.streams()[concerned].events - before;
+        if got != 1 || session.generator.tally.events != all {
+            return Err(io::Error::other("an event did not reach just the stream that asked for its topic"));
+        }
+    }
+    Ok(())
+}

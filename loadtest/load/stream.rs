@@ -1,0 +1,252 @@
+//! One SSE stream of the generator: connects, checks the answer's head, counts frames.
+//!
+//! Invariants: `partial` holds less than one frame; a closed stream never opens again.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use mio::net::TcpStream;
+use socket2::{Domain, Socket, Type};
+
+use crate::frames::{self, Frame};
+
+/// Longest latency that the histogram tells apart.
+const LATENCY_MAX_NS: u64 = 60_000_000_000;
+
+/// What all streams got since the start, and latencies since the last `take_latency`.
+pub(crate) struct Tally {
+    /// Streams whose head was read and checked.
+    pub(crate) opened: usize,
+    /// Streams closed by the server.
+    pub(crate) closed: usize,
+    pub(crate) events: u64,
+    pub(crate) pings: u64,
+    pub(crate) gaps: u64,
+    /// Events whose `seq` was not above the last one: out of order, or twice.
+    pub(crate) unordered: u64,
+    /// When the last event was read.
+    pub(crate) last_receipt: Instant,
+    latency: Histogram<u64>,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        let latency = Histogram::new_with_bounds(1_000, LATENCY_MAX_NS, 3);
+        Self {
+            opened: 0,
+            closed: 0,
+            events: 0,
+            pings: 0,
+            gaps: 0,
+            unordered: 0,
+            last_receipt: Instant::now(),
+            latency: latency.expect("the bounds are constants that it accepts"),
+        }
+    }
+
+    /// The latencies, publish to receipt in nanoseconds, since the last call.
+    pub(crate) fn take_latency(&mut self) -> Histogram<u64> {
+        let taken = self.latency.clone();
+        self.latency.reset();
+        taken
+    }
+}
+
+/// Where a stream is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Waiting for the connection.
+    Connecting,
+    /// Waiting for the end of the answer's head.
+    Head,
+    /// Counting frames.
+    Live,
+    /// Ended by the server.
+    Closed,
+}
+
+/// How a stream is opened.
+pub(crate) struct Opening<'a> {
+    pub(crate) target: SocketAddr,
+    pub(crate) source: Ipv4Addr,
+    pub(crate) path: &'a str,
+    /// SO_RCVBUF, where it is not left to the kernel.
+    pub(crate) rcvbuf_bytes: Option<usize>,
+}
+
+pub(crate) struct Stream {
+    pub(crate) socket: TcpStream,
+    pub(crate) phase: Phase,
+    /// Events that came.
+    pub(crate) events: u64,
+    /// Sum of the `mix` of their numbers: tells which came, whatever their order.
+    pub(crate) digest: u64,
+    last_seq: Option<u64>,
+    /// The request until it is sent, then what came of a head or frame that is not whole.
+    partial: Vec<u8>,
+}
+
+impl Stream {
+    /// Starts to connect. The socket is reset at its end, so that no port waits in TIME_WAIT.
+    pub(crate) fn open(opening: &Opening<'_>) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.set_linger(Some(Duration::ZERO))?;
+        if let Some(bytes) = opening.rcvbuf_bytes {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        socket.bind(&SocketAddr::from((opening.source, 0)).into())?;
+        match socket.connect(&opening.target.into()) {
+            Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\r\n",
+            opening.path, opening.target
+        );
+        Ok(Self {
+            socket: TcpStream::from_std(socket.into()),
+            phase: Phase::Connecting,
+            events: 0,
+            digest: 0,
+            last_seq: None,
+            partial: request.into_bytes(),
+        })
+    }
+
+    /// The connection stands, or has failed: sends the request.
+    pub(crate) fn handle_connected(&mut self) -> io::Result<()> {
+        let taken = self.socket.write(&self.partial)?;
+        if taken < self.partial.len() {
+            return Err(io::Error::other("a stream's request was sent in part"));
+        }
+        self.partial = Vec::new();
+        self.phase = Phase::Head;
+        Ok(())
+    }
+
+    /// Reads into `buf` and counts, until the socket is empty.
+    ///
+    /// A read that fills less than `buf` has emptied the socket, so no second one is made to learn that
+    /// (epoll(7) allows it for streams), unless `ended` says that an end is behind it.
+    pub(crate) fn handle_readable(
+        &mut self,
+        buf: &mut [u8],
+        ended: bool,
+        epoch: Instant,
+        tally: &mut Tally,
+    ) -> io::Result<()> {
+        while self.phase != Phase::Closed {
+            let kept = self.partial.len();
+            buf[..kept].copy_from_slice(&self.partial);
+            self.partial.clear();
+            let filled = match self.socket.read(&mut buf[kept..]) {
+                Ok(0) => kept,
+                Ok(taken) => kept + taken,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.partial.extend_from_slice(&buf[..kept]);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => kept,
+                Err(error) => return Err(error),
+            };
+            if filled == kept {
+                self.phase = Phase::Closed;
+                tally.closed += 1;
+                return Ok(());
+            }
+            let used = self.handle_bytes(&buf[..filled], epoch, tally)?;
+            self.partial.extend_from_slice(&buf[used..filled]);
+            if filled < buf.len() && !ended {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what is whole of `bytes`; returns how much that was.
+    fn handle_bytes(&mut self, bytes: &[u8], epoch: Instant, tally: &mut Tally) -> io::Result<usize> {
+        let mut used = 0;
+        if self.phase == Phase::Head {
+            used = check_head(bytes)?;
+            if used == 0 {
+                return Ok(0);
+            }
+            self.phase = Phase::Live;
+            tally.opened += 1;
+        }
+        let now = Instant::now();
+        let now_ns = nanos(now.duration_since(epoch));
+        used += frames::scan(&bytes[used..], |frame| match frame {
+            Frame::Event { seq, stamp } => {
+                tally.events += 1;
+                tally.last_receipt = now;
+                tally.latency.saturating_record(now_ns.saturating_sub(stamp.sent_ns));
+                tally.unordered += u64::from(self.last_seq.is_some_and(|last| last >= seq));
+                self.last_seq = Some(seq);
+                self.events += 1;
+                self.digest = self.digest.wrapping_add(mix(stamp.number));
+            }
+            Frame::Ping => tally.pings += 1,
+            Frame::Gap => tally.gaps += 1,
+            Frame::Other => {}
+        });
+        Ok(used)
+    }
+}
+
+/// Spreads an event's number over 64 bits, so that sums of different sets differ (SplitMix64).
+pub(crate) fn mix(number: u64) -> u64 {
+    let z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Whole nanoseconds.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The length of a stream's head, 0 while it is not whole; an error where it is not that of a stream.
+fn check_head(bytes: &[u8]) -> io::Result<usize> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(head_bytes) = response.parse(bytes).map_err(io::Error::other)? else {
+        return Ok(0);
+    };
+    let is_event_stream = response.headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("content-type") && header.value.starts_with(b"text/event-stream")
+    });
+    if response.code == Some(200) && is_event_stream {
+        Ok(head_bytes)
+    } else {
+        Err(io::Error::other(format!("a stream was answered with {:?}, no event stream", response.code)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_event_stream_is_taken() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n";
+        assert_eq!(check_head(head).unwrap(), head.len());
+        assert_eq!(check_head(&head[..head.len() - 1]).unwrap(), 0);
+        assert!(check_head(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n").is_err());
+        assert!(check_head(b"HTTP/1.1 503 No\r\nContent-Type: text/event-stream\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn the_digest_tells_sets_apart() {
+        let digest = |numbers: &[u64]| numbers.iter().fold(0_u64, |sum, n| sum.wrapping_add(mix(*n)));
+        assert_eq!(digest(&[1, 2, 3]), digest(&[3, 1, 2]));
+        assert_ne!(digest(&[1, 2, 3]), digest(&[1, 1, 4]));
+        assert_ne!(digest(&[2, 2]), digest(&[1, 3]));
+    }
+}

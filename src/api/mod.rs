@@ -1,0 +1,139 @@
+//! What each route answers.
+//!
+//! Pure: it takes a request and the parts of the server, and says what to do. It opens no socket and reads
+//! no clock; what only the loop knows comes through `Node`.
+
+mod cors;
+mod operate;
+mod publish;
+mod route;
+mod stream;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use cors::Cors;
+pub use publish::Incoming;
+
+use crate::bus::Bus;
+use crate::clock::Now;
+use crate::http::{Method, Request, Response};
+use crate::hub::{Hub, Subscription};
+use crate::id::Instance;
+use crate::intake::Intake;
+use crate::key::Key;
+use crate::metrics::Gauges;
+use route::Route;
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Decision {
+    /// Answer it.
+    Respond(Response),
+    /// Read its body, then ask `finish`.
+    ReadBody(Incoming),
+    /// Make its connection a stream that begins with this head.
+    Stream(Vec<u8>, Subscription),
+}
+
+/// Why a connection is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There are too many.
+    Full,
+    /// The server is about to end.
+    Draining,
+}
+
+/// What an operator can set about routes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Pages of other origins.
+    pub cors: Cors,
+    /// `type=` and `topic=` values of one stream.
+    pub filters: usize,
+    /// Whether `?tenant=` counts.
+    pub open_tenants: bool,
+}
+
+/// What only the loop knows.
+pub trait Node {
+    /// Readings for `/metrics`.
+    fn gauges(&self) -> Gauges;
+    /// The other end of a connection.
+    fn address(&self, key: Key) -> Option<SocketAddr>;
+    /// How long the server has been running.
+    fn uptime(&self) -> Duration;
+    /// Events appended and deliveries made in a second, of late.
+    fn rates(&self) -> (f64, f64);
+    /// The server's name.
+    fn instance(&self) -> &Instance;
+}
+
+/// The parts of the server that a route works with.
+pub struct Context<'a, N> {
+    /// The log and its clients.
+    pub hub: &'a mut Hub,
+    /// The way of what is published.
+    pub bus: &'a mut Bus,
+    /// How envelopes become events.
+    pub intake: &'a Intake,
+    /// What an operator set.
+    pub settings: &'a Settings,
+    /// What only the loop knows.
+    pub node: &'a N,
+    /// Whether the connection is to be turned away.
+    pub refusal: Option<Refusal>,
+    /// Jitter, 0 to 1.
+    pub jitter: f64,
+    /// The time.
+    pub now: Now,
+}
+
+impl<N: Node> Context<'_, N> {
+    /// Decides about a request by its head.
+    pub fn decide(&mut self, request: &Request) -> Decision {
+        let decision = match Route::find(request.target.path()) {
+            _ if request.target.is_asterisk() => {
+                Decision::Respond(Response::new(204).header("Allow", route::ANY))
+            }
+            None => Decision::Respond(Response::problem(404, "there is nothing at this path")),
+            Some(route) if request.method == Method::Options => {
+                Decision::Respond(self.settings.cors.preflight(request, route.allow()))
+            }
+            Some(route) if !route.allows(request.method) => Decision::Respond(
+                Response::problem(405, "this path does not take this method").header("Allow", route.allow()),
+            ),
+            Some(Route::Events) => stream::decide(self, request),
+            Some(route) if self.refusal == Some(Refusal::Full) => {
+                self.hub.metrics_mut().shed += 1;
+                log_shed(route);
+                Decision::Respond(refuse("the server has all the connections that it may have"))
+            }
+            Some(Route::Publish) => publish::decide(self, request),
+            Some(Route::Healthz) => Decision::Respond(operate::healthz()),
+            Some(Route::Readyz) => Decision::Respond(operate::readyz(self)),
+            Some(Route::Metrics) => Decision::Respond(operate::metrics(self)),
+            Some(Route::Stats) => Decision::Respond(operate::stats(self)),
+            Some(Route::Clients) => Decision::Respond(operate::clients(self, request)),
+        };
+        match decision {
+            Decision::Respond(response) => Decision::Respond(self.settings.cors.mark(request, response)),
+            other => other,
+        }
+    }
+
+    /// Answers a request whose body was read.
+    pub fn finish(&mut self, incoming: Incoming, body: &[u8]) -> Response {
+        publish::finish(self, incoming, body)
+    }
+}
+
+fn log_shed(route: Route) {
+    log::debug!(route = route.path(); "request turned away at the connection cap");
+}
+
+/// 503 for what may be tried again.
+fn refuse(detail: &str) -> Response {
+    Response::problem(503, detail).header("Retry-After", "5").closing()
+}

@@ -1,0 +1,128 @@
+//! What operators and their machines ask.
+
+use std::cmp::Reverse;
+
+use serde_json::{Value, json};
+
+use super::{Context, Node, Refusal};
+use crate::http::{Request, Response};
+use crate::hub::{ClientView, Filter, TopicPattern};
+use crate::key::Key;
+use crate::metrics::{self, Holdings, Percentiles};
+
+/// Clients listed where nothing else is asked.
+const CLIENTS: usize = 50;
+/// Clients listed at most.
+const MOST_CLIENTS: usize = 1000;
+
+pub(super) fn healthz() -> Response {
+    Response::new(200).json(r#"{"status":"ok"}"#)
+}
+
+pub(super) fn readyz<N: Node>(context: &Context<'_, N>) -> Response {
+    if context.refusal == Some(Refusal::Draining) {
+        return Response::problem(503, "not ready: draining").header("Retry-After", "5");
+    }
+    Response::new(200).json(json!({ "status": "ready", "mode": context.bus.mode().name() }).to_string())
+}
+
+pub(super) fn metrics<N: Node>(context: &Context<'_, N>) -> Response {
+    let (hub, log) = (&context.hub, context.hub.log());
+    let holdings = Holdings { streams: hub.len(), log_bytes: log.bytes(), log_events: log.history_len() };
+    let text = metrics::render(hub.metrics(), &holdings, &context.node.gauges());
+    Response::new(200).text(metrics::CONTENT_TYPE, text)
+}
+
+pub(super) fn stats<N: Node>(context: &Context<'_, N>) -> Response {
+    let (hub, gauges) = (&context.hub, context.node.gauges());
+    let (log, metrics) = (hub.log(), hub.metrics());
+    let (events_per_second, deliveries_per_second) = context.node.rates();
+    let lags: Vec<u64> = hub.clients().map(|(_, lag)| lag).filter(|&lag| lag > 0).collect();
+    let stats = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "instance": context.node.instance().as_str(),
+        "uptime_seconds": context.node.uptime().as_secs_f64(),
+        "mode": context.bus.mode().name(),
+        "draining": context.refusal == Some(Refusal::Draining),
+        "connections": { "streams": hub.len(), "open": gauges.connections, "shed": metrics.shed },
+        "rates": { "events_per_second": events_per_second, "deliveries_per_second": deliveries_per_second },
+        "latency_ms": {
+            "broadcast": percentiles(metrics.broadcast.recent()),
+            "delivery": percentiles(metrics.delivery.recent()),
+            "duration": percentiles(metrics.duration.recent()),
+        },
+        "log": {
+            "events": log.history_len(),
+            "bytes": log.bytes(),
+            "appended": log.appended(),
+            "oldest_id": log.oldest_id(),
+            "last_id": (log.appended() > 0).then(|| log.last_id().to_string()),
+        },
+        "lag": { "clients": lags.len(), "max_bytes": lags.iter().max().copied().unwrap_or(0) },
+        "totals": {
+            "published": metrics.published,
+            "deliveries": metrics.events_sent,
+            "closed": metrics.closed,
+            "gaps": metrics.gaps,
+            "clock_skew": metrics.clock_skew,
+            "loop_stalls": metrics.loop_stalls,
+        },
+        "process": { "resident_bytes": gauges.resident_bytes, "open_fds": gauges.open_fds },
+    });
+    Response::new(200).json(stats.to_string())
+}
+
+fn percentiles(of: Percentiles) -> Value {
+    json!({ "count": of.count, "p50": of.p50, "p90": of.p90, "p99": of.p99, "p99.9": of.p999, "max": of.max })
+}
+
+pub(super) fn clients<N: Node>(context: &Context<'_, N>, request: &Request) -> Response {
+    let limit = match request.target.query("limit").map(str::parse) {
+        None => CLIENTS,
+        Some(Ok(limit)) => MOST_CLIENTS.min(limit),
+        Some(Err(_)) => return Response::problem(400, "limit must be a whole number"),
+    };
+    let hub = &context.hub;
+    let mono = context.now.mono;
+    let mut keys: Vec<(Reverse<u64>, Key)> = match request.target.query("sort").unwrap_or("lag") {
+        "lag" => hub.clients().map(|(key, lag)| (Reverse(lag), key)).collect(),
+        "age" => by(context, |client| client.age.as_micros() as u64),
+        "sent" => by(context, |client| client.sent),
+        _ => return Response::problem(400, "sort must be lag, age or sent"),
+    };
+    keys.sort_unstable();
+    let listed = keys.iter().take(limit).filter_map(|&(_, key)| hub.client(key, mono));
+    let clients: Vec<Value> = listed
+        .map(|client| describe(&client, context.node.address(client.key).map(|a| a.to_string())))
+        .collect();
+    Response::new(200).json(json!({ "total": hub.len(), "clients": clients }).to_string())
+}
+
+fn by<N: Node>(context: &Context<'_, N>, rank: impl Fn(&ClientView<'_>) -> u64) -> Vec<(Reverse<u64>, Key)> {
+    let views = context.hub.clients().filter_map(|(key, _)| context.hub.client(key, context.now.mono));
+    views.map(|client| (Reverse(rank(&client)), client.key)).collect()
+}
+
+fn describe(client: &ClientView<'_>, address: Option<String>) -> Value {
+    json!({
+        "address": address,
+        "age_seconds": client.age.as_secs_f64(),
+        "lag_events": client.lag_events,
+        "lag_bytes": client.lag_bytes,
+        "sent": client.sent,
+        "blocked": client.is_blocked,
+        "filters": client.filter.map_or_else(|| json!({}), filters),
+    })
+}
+
+fn filters(filter: &Filter) -> Value {
+    let topic = |pattern: &TopicPattern| match pattern {
+        TopicPattern::Exact(topic) => topic.to_string(),
+        TopicPattern::Prefix(prefix) => format!("{prefix}*"),
+    };
+    json!({
+        "types": filter.types,
+        "topics": filter.topics.iter().map(topic).collect::<Vec<_>>(),
+        "tenant": filter.tenant,
+    })
+}

@@ -1,0 +1,70 @@
+//! `POST /publish`: one envelope, an array, or one per line; all or nothing.
+
+use serde_json::json;
+
+use super::{Context, Decision, Node, Refusal, refuse};
+use crate::envelope;
+use crate::http::{BodyKind, Request, Response};
+use crate::intake::{BatchFormat, Error};
+
+/// A publish request whose body is being read.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    format: BatchFormat,
+    /// Headers for the answer to a page of another origin.
+    cors: Vec<(&'static str, String)>,
+}
+
+pub(super) fn decide<N: Node>(context: &mut Context<'_, N>, request: &Request) -> Decision {
+    if context.refusal == Some(Refusal::Draining) {
+        return Decision::Respond(refuse("the server is about to end"));
+    }
+    let Some(format) = format_of(request) else {
+        let detail = "the body must be application/json or application/x-ndjson, without a content coding";
+        return Decision::Respond(Response::problem(415, detail).header("Accept-Post", ACCEPTED));
+    };
+    if request.body == BodyKind::None {
+        return Decision::Respond(Response::problem(400, &Error::Empty.to_string()));
+    }
+    Decision::ReadBody(Incoming { format, cors: context.settings.cors.headers(request) })
+}
+
+/// The media types of bodies (the Accept-Post header, W3C Linked Data Platform section 7.1).
+const ACCEPTED: &str = "application/json, application/x-ndjson";
+
+fn format_of(request: &Request) -> Option<BatchFormat> {
+    let coding = request.has_header("content-encoding");
+    match request.content_type()? {
+        _ if coding && request.header("content-encoding") != Some("identity") => None,
+        "application/json" => Some(BatchFormat::Json),
+        "application/x-ndjson" => Some(BatchFormat::Lines),
+        _ => None,
+    }
+}
+
+pub(super) fn finish<N: Node>(context: &mut Context<'_, N>, incoming: Incoming, body: &[u8]) -> Response {
+    let response = match context.intake.batch(body, incoming.format, context.now.wall) {
+        Ok(batch) => {
+            let receipt = context.bus.publish(&batch, context.hub, context.now);
+            let mut answer = json!({ "accepted": receipt.accepted, "via": receipt.via.name() });
+            if let Some(id) = receipt.last_id {
+                answer["lastId"] = id.into();
+            }
+            Response::new(202).json(answer.to_string())
+        }
+        Err(error) => problem(&error),
+    };
+    incoming.cors.into_iter().fold(response, |response, (name, value)| response.header(name, value))
+}
+
+fn problem(error: &Error) -> Response {
+    let status = match error {
+        Error::Envelope { error: envelope::Error::TooLarge { .. }, .. } => 413,
+        _ => 400,
+    };
+    let response = Response::problem(status, &error.to_string());
+    match error {
+        Error::Envelope { index: Some(index), .. } => response.problem_index(*index),
+        _ => response,
+    }
+}

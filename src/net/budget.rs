@@ -1,0 +1,18 @@
+//! How much work one turn of the loop may do, so that nobody waits for long.
+
+/// Connections accepted in one turn.
+pub(super) const ACCEPTS: usize = 64;
+/// Connections read from in one turn.
+pub(super) const READS: usize = 256;
+/// Bytes read from one connection in one turn.
+pub(super) const READ_BYTES: usize = 64 * 1024;
+/// Requests of one connection answered in one turn.
+pub(super) const REQUESTS: usize = 16;
+/// Sends of the sweep in one turn: about a millisecond.
+pub(super) const SENDS: usize = 256;
+/// Sends between two readings of the clock.
+pub(super) const SENDS_PER_CLOCK: usize = 64;
+/// Readiness events taken from the poller at once.
+pub(super) const EVENTS: usize = 1024;
+
+const _: () = assert!(SENDS.is_multiple_of(SENDS_PER_CLOCK));

@@ -1,0 +1,270 @@
+//! What is done with a connection: read, answer, and make it a stream.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+
+use super::budget;
+use super::connections::State;
+use super::lifecycle::Phase;
+use super::node::View;
+use super::server::Server;
+use crate::api::{Context, Decision, Refusal};
+use crate::http::{Close, CloseReason, Event, Request, Response};
+use crate::hub::{self, Subscription};
+use crate::key::Key;
+use crate::limits::STREAM_INPUT_BYTES;
+
+/// What reading from a socket gave.
+enum Input {
+    Bytes(usize),
+    End,
+    Nothing,
+    Broken,
+}
+
+impl Server {
+    /// Reads what came and does what it asks for.
+    pub(super) fn drive(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.is_queued = false;
+        match &connection.state {
+            State::Stream { .. } => self.read_stream(key),
+            State::Http(exchange) => {
+                if exchange.http.wants_input() {
+                    self.read_request(key);
+                }
+                self.serve(key);
+            }
+        }
+    }
+
+    /// Reads once, into the shared buffer.
+    fn read(&mut self, key: Key) -> Input {
+        let Some(connection) = self.connections.get_mut(key) else { return Input::Nothing };
+        if !connection.is_readable {
+            return Input::Nothing;
+        }
+        match connection.socket.read(&mut self.buffer) {
+            Ok(0) => {
+                connection.is_readable = false;
+                Input::End
+            }
+            Ok(bytes) => {
+                // A short read emptied the socket, unless its end has come, too (epoll(7), question 9).
+                connection.is_readable = bytes == self.buffer.len() || connection.is_peer_closed;
+                Input::Bytes(bytes)
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => {
+                    connection.is_readable = false;
+                    Input::Nothing
+                }
+                ErrorKind::Interrupted => Input::Nothing,
+                _ => {
+                    connection.is_readable = false;
+                    Input::Broken
+                }
+            },
+        }
+    }
+
+    /// A stream's client has nothing more to say: it is read from to see it go.
+    fn read_stream(&mut self, key: Key) {
+        match self.read(key) {
+            Input::Bytes(bytes) => {
+                let Some(connection) = self.connections.get_mut(key) else { return };
+                let is_readable = connection.is_readable;
+                let State::Stream { input_bytes } = &mut connection.state else { return };
+                *input_bytes = input_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+                if *input_bytes as usize > STREAM_INPUT_BYTES {
+                    self.hub.leave(key, hub::CloseReason::Input);
+                } else if is_readable {
+                    self.queue(key);
+                }
+            }
+            Input::End | Input::Broken => self.hub.leave(key, hub::CloseReason::Client),
+            Input::Nothing => {}
+        }
+    }
+
+    fn read_request(&mut self, key: Key) {
+        let input = self.read(key);
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        match input {
+            Input::Bytes(bytes) => {
+                exchange.http.handle_input(&self.buffer[..bytes], self.now.mono, &self.config.limits);
+            }
+            Input::End => exchange.http.handle_eof(),
+            Input::Broken => self.closing.push((key, CloseReason::Client)),
+            Input::Nothing => {}
+        }
+    }
+
+    /// Answers requests, within the budget, and sends the answers.
+    fn serve(&mut self, key: Key) {
+        let mut requests = 0;
+        loop {
+            while requests < budget::REQUESTS {
+                let Some(exchange) = self.connections.exchange_mut(key) else { return };
+                let Some(event) = exchange.http.poll_event(self.now.mono, &self.config.limits) else { break };
+                requests += 1;
+                self.handle_http_event(key, event);
+            }
+            if !self.send_answers(key) || requests == budget::REQUESTS {
+                break;
+            }
+        }
+        self.poll_closes(key);
+        self.arm(key);
+        let Some(connection) = self.connections.get(key) else { return };
+        let State::Http(exchange) = &connection.state else { return };
+        let may_read = connection.is_readable && exchange.http.wants_input();
+        if may_read || requests == budget::REQUESTS {
+            self.queue(key);
+        }
+    }
+
+    fn handle_http_event(&mut self, key: Key, event: Event) {
+        match event {
+            Event::Head(request) => match self.decide(key, &request) {
+                Decision::Respond(response) => self.respond(key, response),
+                Decision::Stream(head, subscription) => self.begin_stream(key, head, subscription),
+                Decision::ReadBody(incoming) => {
+                    let Some(exchange) = self.connections.exchange_mut(key) else { return };
+                    exchange.incoming = Some(incoming);
+                    exchange.http.accept_body(self.now.mono, &self.config.limits);
+                }
+            },
+            Event::Body(body) => {
+                let Some(exchange) = self.connections.exchange_mut(key) else { return };
+                let Some(incoming) = exchange.incoming.take() else { return };
+                let response = self.context(None, |context| context.finish(incoming, &body));
+                self.respond(key, response);
+            }
+            Event::Rejected { status, reason } => {
+                log::debug!(status, reason; "request refused");
+                self.count_request(status);
+            }
+        }
+    }
+
+    fn decide(&mut self, key: Key, request: &Request) -> Decision {
+        let is_over_cap = self.connections.get(key).is_some_and(|connection| connection.is_over_cap);
+        let refusal = match self.phase {
+            Phase::Draining { .. } => Some(Refusal::Draining),
+            _ if is_over_cap => Some(Refusal::Full),
+            _ => None,
+        };
+        self.context(refusal, |context| context.decide(request))
+    }
+
+    fn context<T>(
+        &mut self,
+        refusal: Option<Refusal>,
+        ask: impl FnOnce(&mut Context<'_, View<'_>>) -> T,
+    ) -> T {
+        let view = View {
+            connections: &self.connections,
+            clock: &self.clock,
+            rates: &self.rates,
+            instance: &self.instance,
+            now: self.now.mono,
+        };
+        ask(&mut Context {
+            hub: &mut self.hub,
+            bus: &mut self.bus,
+            intake: &self.intake,
+            settings: &self.settings,
+            node: &view,
+            refusal,
+            jitter: self.random.f64(),
+            now: self.now,
+        })
+    }
+
+    fn respond(&mut self, key: Key, response: Response) {
+        self.count_request(response.status());
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        exchange.http.respond(response, self.now.mono, &self.config.limits);
+    }
+
+    fn count_request(&mut self, status: u16) {
+        *self.hub.metrics_mut().requests.entry(status).or_default() += 1;
+    }
+
+    /// The connection carries nothing but events from now on; what was for requests is let go.
+    fn begin_stream(&mut self, key: Key, head: Vec<u8>, subscription: Subscription) {
+        self.count_request(200);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        log::debug!(address = connection.address().to_string().as_str(); "stream opened");
+        let state = std::mem::replace(&mut connection.state, State::Stream { input_bytes: 0 });
+        let State::Http(exchange) = state else { return };
+        self.deadlines.set(key, exchange.deadline, None);
+        let mut greeting = exchange.http.output().to_vec();
+        greeting.extend_from_slice(&head);
+        let input_bytes = exchange.http.into_stream().len();
+        connection.state = State::Stream { input_bytes: u32::try_from(input_bytes).unwrap_or(u32::MAX) };
+        self.hub.join(key, greeting, subscription, self.now);
+        if input_bytes > STREAM_INPUT_BYTES {
+            self.hub.leave(key, hub::CloseReason::Input);
+        }
+        self.queue(key);
+    }
+
+    /// Sends what is answered; gives back whether the socket took anything.
+    fn send_answers(&mut self, key: Key) -> bool {
+        let mut has_sent = false;
+        loop {
+            let Some(connection) = self.connections.get_mut(key) else { return has_sent };
+            let State::Http(exchange) = &mut connection.state else { return has_sent };
+            let output = exchange.http.output();
+            if output.is_empty() {
+                return has_sent;
+            }
+            match connection.socket.write(output) {
+                Ok(bytes) => {
+                    exchange.http.handle_output_taken(bytes, self.now.mono);
+                    has_sent = true;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return has_sent,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.hub.metrics_mut().transmission_errors += 1;
+                    self.closing.push((key, CloseReason::Client));
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn poll_closes(&mut self, key: Key) {
+        loop {
+            let Some(connection) = self.connections.get_mut(key) else { return };
+            let State::Http(exchange) = &mut connection.state else { return };
+            match exchange.http.poll_close() {
+                Some(Close::ShutdownWrite) => {
+                    // It fails where the client is gone, and then the end is read soon.
+                    let _ = connection.socket.shutdown(Shutdown::Write);
+                }
+                Some(Close::Done(reason)) => self.closing.push((key, reason)),
+                None => return,
+            }
+        }
+    }
+
+    /// Arms the deadline that the connection has now.
+    pub(super) fn arm(&mut self, key: Key) {
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        let deadline = exchange.http.deadline();
+        let armed = std::mem::replace(&mut exchange.deadline, deadline);
+        self.deadlines.set(key, armed, deadline);
+    }
+
+    /// The connection's deadline has come, and is no longer armed.
+    pub(super) fn handle_exchange_deadline(&mut self, key: Key) {
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        exchange.deadline = None;
+        exchange.http.handle_deadline(self.now.mono);
+        self.serve(key);
+    }
+}

@@ -1,0 +1,95 @@
+//! Signals: draining and reloading.
+
+use super::server::{Ended, Server, intake, settings};
+use super::signals::Wish;
+use crate::clock::Mono;
+use crate::config;
+use crate::logging;
+
+/// How far the server's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It serves.
+    Running,
+    /// It says goodbye, until then at most.
+    Draining { until: Mono },
+    /// It was told again to end.
+    Forced,
+}
+
+impl Phase {
+    pub(super) const fn deadline(self) -> Option<Mono> {
+        match self {
+            Self::Draining { until } => Some(until),
+            Self::Running | Self::Forced => None,
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn handle_signals(&mut self) {
+        for wish in self.signals.wishes() {
+            match (wish, self.phase) {
+                (Wish::Reload, _) => self.reload(),
+                (Wish::End, Phase::Running) => self.begin_drain(),
+                (Wish::End, _) => self.phase = Phase::Forced,
+            }
+        }
+    }
+
+    fn begin_drain(&mut self) {
+        let time = self.config.server.drain;
+        log::info!(streams = self.hub.len(), seconds = time.as_secs_f64(); "draining");
+        self.phase = Phase::Draining { until: self.now.mono.after(time) };
+        self.hub.begin_drain(time, self.now.mono);
+    }
+
+    /// Whether it has ended, and how.
+    pub(super) fn poll_ended(&self) -> Option<Ended> {
+        match self.phase {
+            Phase::Running => None,
+            Phase::Forced => Some(Ended::Forced),
+            Phase::Draining { until } => {
+                let is_over = self.now.mono >= until || (self.hub.is_empty() && !self.has_answers_to_give());
+                is_over.then_some(Ended::Drained)
+            }
+        }
+    }
+
+    fn has_answers_to_give(&self) -> bool {
+        let owes = |http: &crate::http::Connection| http.is_awaiting_response() || !http.output().is_empty();
+        self.connections.exchanges().any(|(_, exchange)| owes(&exchange.http))
+    }
+
+    /// Reads the configuration again; one that is wrong changes nothing.
+    fn reload(&mut self) {
+        let read = self.sources.reload();
+        let config = match read.and_then(|new| {
+            let changes = config::changes(&self.config, &new);
+            Ok((config::adopt(&self.config, new)?, changes))
+        }) {
+            Ok((config, changes)) => {
+                for change in &changes {
+                    let (old, new) = (change.old.as_str(), change.new.as_str());
+                    if change.takes_effect {
+                        log::info!(key = change.key, old, new; "configuration changed");
+                    } else {
+                        log::warn!(key = change.key, old, new; "configuration changed; needs a restart");
+                    }
+                }
+                log::info!(changes = changes.len(); "configuration reloaded");
+                config
+            }
+            Err(failure) => {
+                let problem = failure.to_string();
+                log::error!(problem = problem.as_str(); "configuration not reloaded, the old one stays");
+                return;
+            }
+        };
+        logging::set_level(config.log.level);
+        self.settings = settings(&config);
+        self.intake = intake(&config);
+        self.hub.set_options(config.stream.clone(), self.now.mono);
+        self.config = config;
+    }
+}

@@ -1,0 +1,386 @@
+//! The loop: one thread, one poller, one turn after another.
+//!
+//! A turn takes what the poller says, then accepts, reads and answers, does what is due, sweeps, and last
+//! closes what is to be closed. Each step has a budget (`budget`) and remembers where it was cut short.
+//! What is done with a connection's bytes is in `exchange`, starting and ending in `lifecycle`.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read};
+use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token};
+
+use super::budget;
+use super::clock::Clock;
+use super::connections::Connections;
+use super::lifecycle::Phase;
+use super::listener::{Accepted, Listener};
+use super::node::Rates;
+use super::process::{self, OVER_CAP};
+use super::signals::Signals;
+use crate::api::{Cors, Settings};
+use crate::bus::Bus;
+use crate::clock::{Mono, Now};
+use crate::config::{Config, Sources};
+use crate::deadlines::Deadlines;
+use crate::http;
+use crate::hub::{CloseReason, Closed, Hub};
+use crate::id::Instance;
+use crate::intake::Intake;
+use crate::key::Key;
+use crate::mapping::Map;
+use crate::metrics::Metrics;
+
+const LISTENER: Token = Token(usize::MAX);
+const SIGNALS: Token = Token(usize::MAX - 1);
+const _: () = assert!(usize::BITS >= 64, "a key has 64 bits");
+
+/// When accepting is tried again after the system could not.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How often rates are sampled and old latencies let go.
+const TICK: Duration = Duration::from_secs(1);
+/// A turn longer than this is counted as a stall.
+const LONG_TURN: Duration = Duration::from_millis(100);
+
+/// The close reason of a connection that was not even read from.
+const REFUSED: &str = "refused";
+
+/// Why the server could not start or go on.
+#[derive(Debug)]
+pub enum Error {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The system refused something that the loop cannot do without.
+    System(&'static str, io::Error),
+}
+
+impl Error {
+    /// Whether somebody else listens there.
+    #[must_use]
+    pub fn is_address_in_use(&self) -> bool {
+        matches!(self, Self::Listen(_, error) if error.kind() == io::ErrorKind::AddrInUse)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, _) if self.is_address_in_use() => {
+                write!(
+                    f,
+                    "server.listen: {address} is in use by another program; choose another with --listen"
+                )
+            }
+            Self::Listen(address, error) => write!(f, "server.listen: cannot listen on {address}: {error}"),
+            Self::System(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The server.
+pub struct Server {
+    pub(super) config: Config,
+    pub(super) sources: Sources,
+    pub(super) settings: Settings,
+    pub(super) intake: Intake,
+    pub(super) bus: Bus,
+    pub(super) hub: Hub,
+    pub(super) instance: Instance,
+    pub(super) clock: Clock,
+    pub(super) now: Now,
+    pub(super) random: fastrand::Rng,
+    pub(super) rates: Rates,
+    pub(super) phase: Phase,
+    pub(super) signals: Signals,
+    poll: Poll,
+    listener: Listener,
+    connections_cap: usize,
+    pub(super) connections: Connections,
+    pub(super) deadlines: Deadlines,
+    /// Connections that have something to be done, each at most once.
+    pub(super) work: VecDeque<Key>,
+    /// Connections that carry requests and are to be closed at the end of the turn.
+    pub(super) closing: Vec<(Key, http::CloseReason)>,
+    pub(super) buffer: Box<[u8]>,
+    is_accept_pending: bool,
+    accept_at: Option<Mono>,
+    tick_at: Mono,
+}
+
+impl Server {
+    /// Listens as `config` says; nothing is accepted before `run`.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or the system refuses the poller.
+    pub fn bind(config: Config, sources: Sources) -> Result<Self, Error> {
+        let clock = Clock::start();
+        let now = clock.now();
+        let connections_cap = match config.limits.connections {
+            0 => process::connections_within(process::raise_descriptor_limit()),
+            cap => cap.min(process::connections_within(process::raise_descriptor_limit())),
+        };
+        let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
+        let listen = config.server.listen;
+        let mut listener = Listener::bind(listen, config.stream.sndbuf_bytes, config.stream.user_timeout)
+            .map_err(|error| Error::Listen(listen, error))?;
+        listener.register(poll.registry(), LISTENER).map_err(|error| Error::Listen(listen, error))?;
+        let signals = Signals::register(poll.registry(), SIGNALS)
+            .map_err(|error| Error::System("signals cannot be received", error))?;
+
+        let mut random = fastrand::Rng::new();
+        let instance = config.server.instance.clone();
+        let instance = instance.unwrap_or_else(|| Instance::from_random(random.u32(..)));
+        let reasons = CloseReason::ALL.map(CloseReason::name);
+        let reasons = reasons.into_iter().chain(http::CloseReason::ALL.map(http::CloseReason::name));
+        let metrics = Metrics::new(now.mono, reasons.chain([REFUSED]));
+        Ok(Self {
+            settings: settings(&config),
+            intake: intake(&config),
+            bus: Bus::new(config.bus.mode),
+            hub: Hub::new(config.stream.clone(), instance.clone(), metrics, random.u64(..), now.mono),
+            instance,
+            clock,
+            now,
+            random,
+            rates: Rates::default(),
+            phase: Phase::Running,
+            signals,
+            poll,
+            listener,
+            connections_cap,
+            connections: Connections::with_capacity(connections_cap.min(1 << 20)),
+            deadlines: Deadlines::default(),
+            work: VecDeque::new(),
+            closing: Vec::new(),
+            buffer: vec![0; budget::READ_BYTES].into(),
+            is_accept_pending: false,
+            accept_at: None,
+            tick_at: now.mono,
+            config,
+            sources,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// Turns until it has drained, or was told twice to end.
+    ///
+    /// # Errors
+    /// When the poller fails.
+    pub fn run(&mut self) -> Result<Ended, Error> {
+        let cap = self.connections_cap;
+        log::info!(instance = self.instance.as_str(), mode = self.bus.mode().name(), connections = cap;
+            "listening on {}", self.address());
+        let mut events = Events::with_capacity(budget::EVENTS);
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, self.timeout())
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                return Err(Error::System("the poller failed", error));
+            }
+            self.now = self.clock.now();
+            let start = self.now.mono;
+            for event in &events {
+                self.handle_event(event);
+            }
+            events.clear();
+            self.turn();
+            self.now = self.clock.now();
+            if self.now.mono.since(start) > LONG_TURN {
+                self.hub.metrics_mut().loop_stalls += 1;
+            }
+            if let Some(ended) = self.poll_ended() {
+                return Ok(ended);
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        self.accept();
+        for _ in 0..budget::READS {
+            let Some(key) = self.work.pop_front() else { break };
+            self.drive(key);
+        }
+        self.handle_deadlines();
+        self.sweep();
+        self.close_marked();
+    }
+
+    /// How long the poller may wait: not at all while there is work.
+    fn timeout(&self) -> Option<Duration> {
+        if self.is_accept_pending || !self.work.is_empty() || self.hub.has_ready() {
+            return Some(Duration::ZERO);
+        }
+        let hub = self.hub.poll_deadline();
+        let deadlines =
+            [hub, self.deadlines.next(), self.accept_at, self.phase.deadline(), Some(self.tick_at)];
+        deadlines.into_iter().flatten().min().map(|at| at.since(self.now.mono))
+    }
+
+    fn handle_event(&mut self, event: &Event) {
+        match event.token() {
+            LISTENER => self.is_accept_pending = true,
+            SIGNALS => self.handle_signals(),
+            Token(packed) => {
+                let key = Key::unpack(packed as u64);
+                let Some(connection) = self.connections.get_mut(key) else { return };
+                connection.is_readable |= event.is_readable();
+                connection.is_peer_closed |= event.is_read_closed();
+                if event.is_writable() {
+                    self.hub.handle_writable(key);
+                }
+                self.queue(key);
+            }
+        }
+    }
+
+    /// Has a connection driven in this turn or the next.
+    pub(super) fn queue(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.is_queued {
+            connection.is_queued = true;
+            self.work.push_back(key);
+        }
+    }
+
+    fn accept(&mut self) {
+        if self.accept_at.is_some_and(|at| at <= self.now.mono) {
+            self.accept_at = None;
+            self.is_accept_pending = true;
+        }
+        if !self.is_accept_pending {
+            return;
+        }
+        for _ in 0..budget::ACCEPTS {
+            match self.listener.accept() {
+                Accepted::Connection(stream, peer) => self.admit(stream, peer),
+                Accepted::TurnedAway => self.count_refused(),
+                Accepted::Gone => {}
+                Accepted::Nobody => {
+                    self.is_accept_pending = false;
+                    return;
+                }
+                Accepted::Later(error) => {
+                    log::warn!(error = error.to_string().as_str(); "cannot accept now, trying again shortly");
+                    self.is_accept_pending = false;
+                    self.accept_at = Some(self.now.mono.after(ACCEPT_RETRY));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: mio::net::TcpStream, peer: SocketAddr) {
+        let cap_per_ip = self.config.limits.connections_per_ip;
+        let is_over_cap = !self.connections.has_room(peer.ip(), self.connections_cap, cap_per_ip);
+        if is_over_cap && self.connections.over_cap() >= OVER_CAP {
+            return self.count_refused();
+        }
+        let http = http::Connection::new(self.now.mono, &self.config.limits);
+        let key = self.connections.insert(stream, peer, is_over_cap, http);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let (token, interest) = (Token(key.pack() as usize), Interest::READABLE | Interest::WRITABLE);
+        if let Err(error) = self.poll.registry().register(&mut connection.socket, token, interest) {
+            log::warn!(error = error.to_string().as_str(); "a connection cannot be polled");
+            self.connections.remove(key);
+            return self.count_refused();
+        }
+        self.arm(key);
+    }
+
+    fn count_refused(&mut self) {
+        self.hub.metrics_mut().shed += 1;
+        self.hub.metrics_mut().count_close(REFUSED);
+    }
+
+    fn handle_deadlines(&mut self) {
+        while let Some(key) = self.deadlines.pop_due(self.now.mono) {
+            self.handle_exchange_deadline(key);
+        }
+        let is_tick = self.tick_at <= self.now.mono;
+        if is_tick {
+            self.tick_at = self.now.mono.after(TICK);
+            self.rates.sample(self.now.mono, self.hub.log().appended(), self.hub.metrics().events_sent);
+        }
+        if is_tick || self.hub.poll_deadline().is_some_and(|at| at <= self.now.mono) {
+            self.hub.handle_deadline(self.now);
+        }
+    }
+
+    fn sweep(&mut self) {
+        for _ in 0..budget::SENDS / budget::SENDS_PER_CLOCK {
+            if !self.hub.has_ready() {
+                break;
+            }
+            self.hub.sweep(budget::SENDS_PER_CLOCK, &mut self.connections, self.now.mono);
+            self.now = self.clock.now();
+            self.hub.settle(self.now);
+        }
+    }
+
+    fn close_marked(&mut self) {
+        while let Some(closed) = self.hub.poll_closed() {
+            self.close_stream(closed);
+        }
+        for (key, reason) in std::mem::take(&mut self.closing) {
+            if let Some(exchange) = self.connections.exchange_mut(key) {
+                let armed = exchange.deadline.take();
+                self.deadlines.set(key, armed, None);
+            }
+            if self.connections.remove(key).is_some() {
+                self.hub.metrics_mut().count_close(reason.name());
+            }
+        }
+    }
+
+    fn close_stream(&mut self, closed: Closed) {
+        let Some(mut connection) = self.connections.remove(closed.key) else { return };
+        let (address, reason) = (connection.address().to_string(), closed.reason.name());
+        let (address, bytes, events) = (address.as_str(), closed.lag_bytes, closed.lag_events);
+        if closed.reason.is_slow_client() {
+            log::warn!(address, reason, lag_bytes = bytes, lag_events = events; "slow client closed");
+        } else {
+            log::debug!(address, reason, lag_bytes = bytes, lag_events = events; "stream closed");
+        }
+        if matches!(closed.reason, CloseReason::Limit | CloseReason::Drained) {
+            // Input that nobody read would make the system reset the connection, and the last bytes with
+            // it be lost (RFC 9112 section 9.6).
+            let _ = connection.socket.shutdown(Shutdown::Write);
+            let _ = connection.socket.read(&mut self.buffer);
+        }
+    }
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everybody was told.
+    Drained,
+    /// It was told twice to end, and did at once.
+    Forced,
+}
+
+/// What routes need of the configuration.
+pub(super) fn settings(config: &Config) -> Settings {
+    Settings {
+        cors: Cors::new(config.cors.origins.clone()),
+        filters: config.limits.filters,
+        open_tenants: config.auth.open_tenants,
+    }
+}
+
+/// How envelopes become events, as configured.
+pub(super) fn intake(config: &Config) -> Intake {
+    let map = Map::new(config.map.iter().cloned(), config.map_only);
+    let topics = config.topics.from_payload.clone();
+    Intake::new(map, topics, config.stream.data, config.limits.event_bytes)
+}

@@ -200,7 +200,7 @@ fn stats_are_json() {
     assert!(response.header("content-type").is_some_and(|kind| kind.starts_with("application/json")));
     let stats = response.json();
     assert_eq!(stats["mode"], "local", "{stats}");
-    for key in ["connections", "latency", "log"] {
+    for key in ["connections", "rates", "latency_ms", "log"] {
         assert!(!stats[key].is_null(), "no {key}: {stats}");
     }
     assert!(!response.text().contains("\"n\":1"), "no payload in statistics");
@@ -313,10 +313,10 @@ fn assert_wrong(named: &str, finished: &Finished) {
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let file = "[stream]\nretry = \"1s\"\n";
     let from_file = Setup::new().config(file);
-    let from_env = Setup::new().config(file).env("SSECAST_STREAM_RETRY", "100s");
+    let from_env = Setup::new().config(file).env("SSECAST_STREAM_RETRY", "30s");
     let from_flag =
-        Setup::new().config(file).env("SSECAST_STREAM_RETRY", "100s").flag("--stream-retry", "10000s");
-    for (setup, ms) in [(from_file, 1_000), (from_env, 100_000), (from_flag, 10_000_000)] {
+        Setup::new().config(file).env("SSECAST_STREAM_RETRY", "30s").flag("--stream-retry", "900s");
+    for (setup, ms) in [(from_file, 1_000), (from_env, 30_000), (from_flag, 900_000)] {
         let server = setup.start();
         let Item::Retry(retry) = Stream::open(&server).next_item() else { panic!("no retry first") };
         assert!((ms * 8 / 10..=ms * 12 / 10).contains(&retry), "{retry} for {ms}");
@@ -557,13 +557,13 @@ fn flood_and_recover(server: &mut Server) {
 
 #[test]
 fn a_low_descriptor_limit_sheds_and_recovers() {
-    let mut server = Setup::new().shell("ulimit -n 64").start();
+    let mut server = Setup::new().shell("ulimit -n 128").start();
     flood_and_recover(&mut server);
 }
 
 #[test]
 fn running_out_of_descriptors_is_survived() {
-    let mut server = Setup::new().shell("ulimit -n 64").flag("--limits-connections", "10000").start();
+    let mut server = Setup::new().shell("ulimit -n 128").flag("--limits-connections", "10000").start();
     flood_and_recover(&mut server);
 }
 

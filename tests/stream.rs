@@ -27,6 +27,12 @@ fn with_tenant(tenant: &str, id: &str) -> String {
     format!(r#"{{"eventType":"secret","id":"{id}","payload":"{id}","tenant":"{tenant}"}}"#)
 }
 
+/// A server that closes a client that is so many bytes behind; an event may have half of that.
+fn bounded(bytes: usize) -> Setup {
+    let setup = Setup::new().flag("--stream-buffer-bytes", &bytes.to_string());
+    setup.flag("--limits-event-bytes", &(bytes / 2).to_string())
+}
+
 // ---- the head and what comes first
 
 #[test]
@@ -538,7 +544,7 @@ fn an_id_that_is_no_longer_kept_gets_a_gap_and_what_is_kept() {
 
 #[test]
 fn history_expires_by_bytes_and_by_age_too() {
-    let small = Setup::new().flag("--stream-history-bytes", "65536").start();
+    let small = bounded(65536).flag("--stream-history-bytes", "65536").start();
     let first = publish(&small, &tick(0));
     for n in 1..100 {
         publish(&small, &big_tick(n, 10_000));
@@ -672,7 +678,7 @@ fn a_restarted_node_that_has_the_events_again_finds_the_place() {
 
 #[test]
 fn a_replay_may_be_longer_than_the_bound_of_a_slow_client() {
-    let server = Setup::new().flag("--stream-buffer-bytes", "65536").start();
+    let server = bounded(65536).start();
     for n in 0..150 {
         publish(&server, &big_tick(n, 10_000));
     }
@@ -709,7 +715,7 @@ fn a_replay_that_is_cut_says_so() {
 
 #[test]
 fn a_slow_client_is_closed_at_the_bound_and_resumes_without_loss_while_others_go_on() {
-    let server = Setup::new().flag("--stream-buffer-bytes", "65536").start();
+    let server = bounded(65536).start();
     let mut slow = Stream::open_on(
         Conn::open_special(server.addr(), None, Some(4096)),
         "/events?lastEventId=earliest",

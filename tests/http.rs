@@ -543,6 +543,49 @@ fn other_protocols_are_turned_away() {
 }
 
 #[test]
+fn damaged_requests_are_answered_or_closed() {
+    let server = Setup::new().flag("--limits-head-timeout", "1s").flag("--limits-body-timeout", "1s").start();
+    let body = tick(1);
+    let whole = [
+        compose(
+            "GET",
+            "/events?type=a&limit=1&lastEventId=earliest",
+            &[("Accept", "text/event-stream")],
+            b"",
+        ),
+        compose("POST", "/publish", &[("Content-Type", "application/json")], body.as_bytes()),
+        chunked(&one_chunk(&body)),
+        with_lines("Connection: keep-alive\r\nExpect: 100-continue\r\nX-A: b\r\n"),
+    ];
+    let seed = 0x5eed_0003;
+    let mut random = common::events::Random(seed);
+    for round in 0..400 {
+        let mut bytes = whole[random.below(whole.len())].clone();
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len());
+            let odd = [0, b'\r', b'\n', b' ', b':', b';', b'%', b'0', 0x80, 0xff][random.below(10)];
+            match random.below(4) {
+                0 => bytes[at] = odd,
+                1 => bytes.insert(at, odd),
+                2 => drop(bytes.remove(at)),
+                _ => bytes.truncate(at + 1),
+            }
+        }
+        let mut conn = Conn::open(server.addr());
+        conn.send(&bytes);
+        conn.half_close();
+        let answer = conn.read_to_end();
+        let shown = String::from_utf8_lossy(&bytes);
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 "),
+            "seed {seed:#x} round {round}: {shown:?}"
+        );
+        assert!(answer.len() < 100_000, "seed {seed:#x} round {round}: {shown:?}");
+    }
+    assert_alive(&server);
+}
+
+#[test]
 fn a_head_that_trickles_is_ended_at_a_total_deadline() {
     let server = Setup::new().flag("--limits-head-timeout", "700ms").start();
     let mut conn = Conn::open(server.addr());

@@ -444,6 +444,41 @@ fn while_draining_it_is_not_ready_and_takes_no_new_streams() {
 }
 
 #[test]
+fn nobody_can_hold_a_drain_open_for_longer_than_it_lasts() {
+    let mut server =
+        Setup::new().flag("--server-drain", "1s").flag("--stream-buffer-bytes", "16777216").start();
+    // A stream that takes nothing, a connection without a request, one between two requests, half a head,
+    // and half a body.
+    let _stalled = Stream::open_on(Conn::open_special(server.addr(), None, Some(4096)), "/events", &[]);
+    for _ in 0..50 {
+        publish(&server, &envelope("pad", "1", &format!("\"{}\"", "x".repeat(20_000))));
+    }
+    let _silent = Conn::open(server.addr());
+    let mut idle = Conn::open(server.addr());
+    idle.send(&compose("GET", "/healthz", &[], b""));
+    assert_eq!(idle.read_response("GET").status, 200);
+    let mut half_a_head = Conn::open(server.addr());
+    half_a_head.send(b"GET /healthz HTTP/1.1\r\n");
+    let _half_a_body = half_a_publish(&server, &tick(1));
+    let start = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait_for_exit(DEADLINE), 0);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test]
+fn an_idle_connection_does_not_delay_a_drain() {
+    let mut server = Setup::new().flag("--server-drain", "60s").start();
+    let mut idle = Conn::open(server.addr());
+    idle.send(&compose("GET", "/healthz", &[], b""));
+    assert_eq!(idle.read_response("GET").status, 200);
+    let start = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait_for_exit(DEADLINE), 0);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let mut server = Setup::new().flag("--server-drain", "120s").start();
     let _streams: Vec<Stream> = (0..50).map(|_| Stream::open(&server)).collect();

@@ -794,6 +794,21 @@ fn a_client_that_leaves_is_gone() {
 }
 
 #[test]
+fn clients_that_reset_their_connections_all_at_once_are_gone() {
+    let server = Server::start();
+    let mut steady = Stream::open(&server);
+    let mut streams: Vec<Stream> = (0..200).map(|_| Stream::open(&server)).collect();
+    for stream in &mut streams {
+        stream.conn().reset_on_drop();
+    }
+    publish(&server, &tick(0));
+    drop(streams);
+    publish(&server, &tick(1));
+    wait_until("only one is listed", DEADLINE, || clients(&server).len() == 1);
+    assert_eq!(data_of(&steady.take(2)), [tick_data(0), tick_data(1)]);
+}
+
+#[test]
 fn input_after_the_head_is_never_a_request_and_closes_when_it_is_too_much() {
     let server = Server::start();
     let mut stream = Stream::open(&server);
@@ -879,6 +894,20 @@ fn at_the_cap_of_an_address_only_that_address_is_shed() {
     }
 }
 
+#[test]
+fn shed_clients_of_another_origin_may_read_when_to_come_back() {
+    // Without the CORS headers a browser would take it for a failure and never come back.
+    let server = Setup::new()
+        .config("[cors]\norigins = [\"https://a.example\"]\n[limits]\nconnections_per_ip = 1\n")
+        .start();
+    let _one = Stream::open(&server);
+    let mut shed = Stream::open_with(server.addr(), "/events", &[("Origin", "https://a.example")]);
+    assert_eq!(shed.head.header("access-control-allow-origin"), Some("https://a.example"));
+    assert_eq!(shed.head.header("access-control-allow-credentials"), Some("true"));
+    shed.expect_end();
+    assert!(shed.retry.is_some());
+}
+
 // ---- CORS
 
 #[test]
@@ -901,6 +930,26 @@ fn listed_origins_are_echoed_with_credentials() {
         assert_eq!(stream.head.header("access-control-allow-origin"), None, "{origin}");
         assert_eq!(stream.head.header("access-control-allow-credentials"), None, "{origin}");
         assert!(stream.head.header_has("vary", "origin"), "caches must know: {:?}", stream.head.headers);
+    }
+}
+
+#[test]
+fn errors_may_be_read_by_listed_origins_too() {
+    let server = Setup::new().config("[cors]\norigins = [\"https://a.example\"]\n").start();
+    let origin = ("Origin", "https://a.example");
+    let json = ("Content-Type", "application/json");
+    for (method, target, headers, status) in [
+        ("GET", "/nothing", vec![origin], 404),
+        ("DELETE", "/events", vec![origin], 405),
+        ("POST", "/publish", vec![origin, json], 400),
+        ("POST", "/publish", vec![origin, ("Content-Type", "text/plain")], 415),
+        ("GET", "/events?limit=none", vec![origin], 400),
+    ] {
+        let body = if method == "POST" { "nonsense" } else { "" };
+        let response = request(server.addr(), method, target, &headers, body.as_bytes());
+        assert_eq!(response.status, status, "{method} {target}");
+        let allowed = response.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("https://a.example"), "{method} {target} {status}");
     }
 }
 

@@ -128,6 +128,11 @@ impl Conn {
         self.socket.write_all(bytes).is_ok()
     }
 
+    /// Lets the end of this connection be a reset.
+    pub(crate) fn reset_on_drop(&mut self) {
+        socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+    }
+
     /// Says that we send nothing more.
     pub(crate) fn half_close(&mut self) {
         let _ = self.socket.shutdown(Shutdown::Write);

@@ -1,5 +1,7 @@
 //! Why a stream was closed.
 
+use std::io::ErrorKind;
+
 use crate::key::Key;
 
 /// Why a stream was closed: for exactly one of these.
@@ -35,6 +37,16 @@ impl CloseReason {
         Self::TimedOut,
         Self::Error,
     ];
+
+    /// The reason that an error of the socket stands for.
+    #[must_use]
+    pub const fn of(error: ErrorKind) -> Self {
+        match error {
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Self::Client,
+            _ => Self::Error,
+        }
+    }
 
     /// The reason in metrics and logs.
     #[must_use]

@@ -105,7 +105,8 @@ impl Log {
         Self::with_segments_of(SEGMENT_BYTES, instance)
     }
 
-    fn with_segments_of(segment_bytes: usize, instance: Instance) -> Self {
+    /// A log of small segments, for tests.
+    pub(super) fn with_segments_of(segment_bytes: usize, instance: Instance) -> Self {
         Self {
             instance,
             segment_bytes,

@@ -196,8 +196,21 @@ impl Hub {
         while let Some(&(overrun_at, key)) = self.overdue.first()
             && overrun_at < head
         {
-            self.close(key, CloseReason::Overrun);
+            let Some(client) = self.clients.get(key) else { break };
+            let Flow::Blocked { since, .. } = client.flow else { break };
+            // The frame that came first after it was blocked may be larger than the bound, and is allowed.
+            if self.is_overrun(client) {
+                self.close(key, CloseReason::Overrun);
+            } else {
+                self.leave_lists(key);
+                self.block(key, since);
+            }
         }
+    }
+
+    /// Whether more is pending than the client's bound allows.
+    fn is_overrun(&self, client: &Client) -> bool {
+        client.pending_bytes(&self.log) > client.bound(&self.log, self.options.buffer_bytes as u64)
     }
 
     /// Adds a client: the connection `key` becomes a stream that begins with `response_head`.

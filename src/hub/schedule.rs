@@ -8,23 +8,32 @@ use crate::clock::{Mono, Now};
 use crate::key::Key;
 use crate::sse;
 
-/// How often some clients are told to go while draining.
-const DRAIN_STEP: Duration = Duration::from_millis(50);
+/// The share of the drain time over which clients are told to go; the rest is for the last ones to be
+/// sent what they lack.
+const DRAIN_SPREAD: f64 = 0.9;
 
-/// Clients that are told to go, spread over the time there is.
+/// Clients that are told to go, one after another, evenly over the time there is.
 #[derive(Debug)]
 pub(super) struct Drain {
-    left: Vec<Key>,
-    per_step: usize,
-    next: Mono,
-    until: Mono,
+    clients: Vec<Key>,
+    told: usize,
+    start: Mono,
+    time: Duration,
+}
+
+impl Drain {
+    /// When the next one is told, if any is left: a single one in the middle of the time.
+    fn next(&self) -> Option<Mono> {
+        let share = (self.told as f64 + 0.5) / self.clients.len() as f64;
+        (self.told < self.clients.len()).then(|| self.start.after(self.time.mul_f64(share * DRAIN_SPREAD)))
+    }
 }
 
 impl Hub {
     /// When `handle_deadline` is to be called next.
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Mono> {
-        let drain = self.drain.as_ref().map(|drain| drain.next);
+        let drain = self.drain.as_ref().and_then(Drain::next);
         [self.next_heartbeat, self.stalls.next(), drain].into_iter().flatten().min()
     }
 
@@ -37,8 +46,8 @@ impl Hub {
         while let Some(key) = self.stalls.pop_due(now.mono) {
             self.close(key, CloseReason::Stalled);
         }
-        if self.drain.as_ref().is_some_and(|drain| drain.next <= now.mono) {
-            self.drain_step(now.mono);
+        while self.drain.as_ref().and_then(Drain::next).is_some_and(|at| at <= now.mono) {
+            self.tell_next(now.mono);
         }
         self.metrics.broadcast.age(now.mono);
         self.metrics.delivery.age(now.mono);
@@ -82,27 +91,22 @@ impl Hub {
 
     /// Tells every client, spread over `time`, to come back later, and closes it.
     pub fn begin_drain(&mut self, time: Duration, now: Mono) {
-        let left: Vec<Key> = self.clients.iter().map(|(key, _)| key).collect();
-        let steps = (time.as_millis() / DRAIN_STEP.as_millis()).max(1) as usize;
-        self.drain =
-            Some(Drain { per_step: left.len().div_ceil(steps), left, next: now, until: now.after(time) });
+        let clients = self.clients.iter().map(|(key, _)| key).collect();
+        self.drain = Some(Drain { clients, told: 0, start: now, time });
     }
 
-    fn drain_step(&mut self, now: Mono) {
-        let Some(mut drain) = self.drain.take() else { return };
-        for _ in 0..drain.per_step {
-            let Some(key) = drain.left.pop() else { break };
-            // It is to come back when this process is gone.
-            let retry = self.retry() + drain.until.since(now);
-            let mut farewell = Vec::new();
-            sse::encode_retry(retry.as_millis(), &mut farewell);
-            let Some(client) = self.clients.get_mut(key) else { continue };
-            if client.ending == Ending::Open {
-                client.ending = Ending::Farewell(farewell);
-            }
-            self.make_ready(key);
+    /// Tells the next client to come back when this process is gone.
+    fn tell_next(&mut self, now: Mono) {
+        let Some(drain) = &mut self.drain else { return };
+        let Some(&key) = drain.clients.get(drain.told) else { return };
+        drain.told += 1;
+        let left = drain.start.after(drain.time).since(now);
+        let mut farewell = Vec::new();
+        sse::encode_retry((self.retry() + left).as_millis(), &mut farewell);
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if client.ending == Ending::Open {
+            client.ending = Ending::Farewell(farewell);
         }
-        drain.next = now.after(DRAIN_STEP);
-        self.drain = (!drain.left.is_empty()).then_some(drain);
+        self.make_ready(key);
     }
 }

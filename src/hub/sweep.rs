@@ -117,12 +117,7 @@ impl Hub {
             Flushed::Blocked(_) => self.block(key, now),
             Flushed::Failed(kind) => {
                 self.metrics.transmission_errors += 1;
-                let reason = match kind {
-                    io::ErrorKind::TimedOut => CloseReason::TimedOut,
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => CloseReason::Client,
-                    _ => CloseReason::Error,
-                };
-                self.close(key, reason);
+                self.close(key, CloseReason::of(kind));
             }
         }
         flushed != Flushed::Nothing
@@ -148,7 +143,7 @@ impl Hub {
     }
 
     /// A client's socket takes no more: it waits for readiness, within its bounds.
-    fn block(&mut self, key: Key, since: Mono) {
+    pub(super) fn block(&mut self, key: Key, since: Mono) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let (pending, bound) =
             (client.pending_bytes(&self.log), client.bound(&self.log, self.options.buffer_bytes as u64));

@@ -19,7 +19,7 @@ enum Input {
     Bytes(usize),
     End,
     Nothing,
-    Broken,
+    Broken(ErrorKind),
 }
 
 impl Server {
@@ -60,9 +60,9 @@ impl Server {
                     Input::Nothing
                 }
                 ErrorKind::Interrupted => Input::Nothing,
-                _ => {
+                kind => {
                     connection.is_readable = false;
-                    Input::Broken
+                    Input::Broken(kind)
                 }
             },
         }
@@ -82,7 +82,8 @@ impl Server {
                     self.queue(key);
                 }
             }
-            Input::End | Input::Broken => self.hub.leave(key, hub::CloseReason::Client),
+            Input::End => self.hub.leave(key, hub::CloseReason::Client),
+            Input::Broken(kind) => self.hub.leave(key, hub::CloseReason::of(kind)),
             Input::Nothing => {}
         }
     }
@@ -95,7 +96,7 @@ impl Server {
                 exchange.http.handle_input(&self.buffer[..bytes], self.now.mono, &self.config.limits);
             }
             Input::End => exchange.http.handle_eof(),
-            Input::Broken => self.closing.push((key, CloseReason::Client)),
+            Input::Broken(_) => self.closing.push((key, CloseReason::Client)),
             Input::Nothing => {}
         }
     }

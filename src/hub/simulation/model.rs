@@ -1,0 +1,300 @@
+//! What each client must have, kept in the most naive way: a list of events, a list per client.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::super::{ClientView, CloseReason, Closed, Filter, HeartbeatStyle, Options, Subscription};
+use crate::clock::Mono;
+use crate::event::Event;
+use crate::id::{EventId, Fingerprint};
+use crate::key::Key;
+
+/// An event as it was appended.
+#[derive(Clone, Debug)]
+pub(super) struct ModelEvent {
+    pub(super) seq: u64,
+    pub(super) fingerprint: Fingerprint,
+    name: String,
+    tenant: Option<Box<str>>,
+    topics: Vec<Box<str>>,
+    place: Range<u64>,
+    appended: Mono,
+}
+
+impl ModelEvent {
+    fn bytes(&self) -> u64 {
+        self.place.end - self.place.start
+    }
+}
+
+struct ModelClient {
+    filter: Filter,
+    limit: usize,
+    style: HeartbeatStyle,
+    /// The numbers of the events that it must get, in order.
+    wanted: Vec<usize>,
+    /// The gap that it must be told of.
+    gap: Option<&'static str>,
+    joined: Mono,
+}
+
+pub(super) struct Model {
+    pub(super) events: Vec<ModelEvent>,
+    /// The number of the first event that may be resumed into.
+    kept_from: usize,
+    /// The first kept copy of each envelope. When it leaves, a later copy is not looked for.
+    by_print: BTreeMap<Fingerprint, usize>,
+    options: Options,
+    /// The least bound so far: the log may have let go of what is beyond it.
+    least_buffer_bytes: usize,
+    clients: BTreeMap<Key, ModelClient>,
+    /// Deliveries to clients that went.
+    pub(super) delivered: u64,
+}
+
+impl Model {
+    pub(super) fn new(options: Options) -> Self {
+        let least_buffer_bytes = options.buffer_bytes;
+        Self {
+            least_buffer_bytes,
+            events: Vec::new(),
+            kept_from: 0,
+            by_print: BTreeMap::new(),
+            options,
+            clients: BTreeMap::new(),
+            delivered: 0,
+        }
+    }
+
+    pub(super) fn append(&mut self, event: &Event, seq: u64, place: Range<u64>, now: Mono) {
+        let number = self.events.len();
+        self.events.push(ModelEvent {
+            seq,
+            fingerprint: event.fingerprint,
+            name: event.name().to_owned(),
+            tenant: event.audience.tenant.clone(),
+            topics: event.audience.topics.clone(),
+            place,
+            appended: now,
+        });
+        let event = &self.events[number];
+        self.by_print.entry(event.fingerprint).or_insert(number);
+        for client in self.clients.values_mut() {
+            if client.wanted.len() < client.limit && sees(&client.filter, event) {
+                client.wanted.push(number);
+            }
+        }
+        self.trim(now);
+    }
+
+    pub(super) fn trim(&mut self, now: Mono) {
+        let Some(head) = self.events.last().map(|event| event.place.end) else { return };
+        while let Some(oldest) = self.events.get(self.kept_from) {
+            let too_many = self.events.len() - self.kept_from > self.options.history_events;
+            let too_large = head - oldest.place.start > self.options.history_bytes as u64;
+            let too_old = self.options.history_age.is_some_and(|age| now.since(oldest.appended) > age);
+            if !(too_many || too_large || too_old) {
+                break;
+            }
+            if self.by_print.get(&oldest.fingerprint) == Some(&self.kept_from) {
+                self.by_print.remove(&oldest.fingerprint);
+            }
+            self.kept_from += 1;
+        }
+    }
+
+    pub(super) fn set_options(&mut self, options: Options, now: Mono) {
+        self.least_buffer_bytes = self.least_buffer_bytes.min(options.buffer_bytes);
+        self.options = options;
+        self.trim(now);
+    }
+
+    pub(super) fn join(&mut self, key: Key, subscription: &Subscription, now: Mono) {
+        self.trim(now);
+        let (from, mut gap) = match subscription.resume.as_deref() {
+            None | Some("") => (self.events.len(), None),
+            Some("earliest") => (self.kept_from, None),
+            Some(id) => match self.place(id) {
+                Ok(after) => (after, None),
+                Err(reason) => (self.kept_from, Some(reason)),
+            },
+        };
+        let limit = subscription.limit.map_or(usize::MAX, |limit| limit as usize);
+        let matching = (from..self.events.len()).filter(|&at| sees(&subscription.filter, &self.events[at]));
+        let mut wanted: Vec<usize> = matching.take(limit).collect();
+        let mut cut = 0;
+        while self.bytes(&wanted) > self.options.replay_bytes as u64 {
+            wanted.remove(0);
+            cut += 1;
+        }
+        if cut > 0 && gap.is_none() {
+            gap = Some("overrun");
+        }
+        let style = subscription.heartbeat.unwrap_or(self.options.heartbeat_style);
+        let filter = subscription.filter.clone();
+        self.clients.insert(key, ModelClient { filter, limit, style, wanted, gap, joined: now });
+    }
+
+    fn bytes(&self, numbers: &[usize]) -> u64 {
+        numbers.iter().map(|&at| self.events[at].bytes()).sum()
+    }
+
+    /// The number of the event that comes after the one that `id` names.
+    fn place(&self, id: &str) -> Result<usize, &'static str> {
+        let Some(id) = EventId::parse(id).filter(|_| id.len() <= 256) else { return Err("unknown-id") };
+        let ours = id.instance == "sim";
+        // An id of ours is that of an event, or of a heartbeat after it.
+        let before = self.events.iter().rposition(|event| event.seq <= id.seq);
+        let before_print = before.map_or(Fingerprint(0), |at| self.events[at].fingerprint);
+        let after = before.map_or(0, |at| at + 1);
+        if ours && before_print == id.fingerprint && after >= self.kept_from {
+            return Ok(after);
+        }
+        if let Some(&at) = self.by_print.get(&id.fingerprint) {
+            return Ok(at + 1);
+        }
+        let expired = self.kept_from.checked_sub(1).map_or(0, |at| self.events[at].seq);
+        if ours && id.seq < expired { Err("expired") } else { Err("unknown-id") }
+    }
+
+    /// Checks an open client's bytes; what is missing of the wanted must still be pending, unless the log
+    /// has let go of it, which the next sweep sees.
+    pub(super) fn check_client(&self, key: Key, received: &[u8], view: &ClientView<'_>, tail: u64) {
+        let client = &self.clients[&key];
+        let got = self.check_bytes(client, received);
+        let missing = &client.wanted[got..];
+        if missing.first().is_some_and(|&first| self.events[first].place.start < tail) {
+            return;
+        }
+        assert_eq!(view.lag_events, missing.len() as u64, "{key:?} lacks {missing:?}");
+        assert_eq!(view.sent, got as u64, "{key:?}");
+        let pending = self.bytes(missing);
+        assert!(view.lag_bytes <= pending, "{key:?} {} {pending}", view.lag_bytes);
+        if let Some(&first) = missing.first() {
+            assert!(view.lag_bytes > pending - self.events[first].bytes(), "{key:?}");
+        }
+    }
+
+    pub(super) fn check_complete(&self, key: Key, received: &[u8]) {
+        let client = &self.clients[&key];
+        assert_eq!(self.check_bytes(client, received), client.wanted.len(), "{key:?}");
+        let frames = frames(received).0;
+        let last = frames.last().map(|frame| frame.name.as_str());
+        match client.style {
+            HeartbeatStyle::Event => assert_eq!(last, Some("ping"), "{key:?}"),
+            HeartbeatStyle::Comment => assert!(received.ends_with(b": ping\n\n"), "{key:?}"),
+            HeartbeatStyle::Off => assert!(!frames.iter().any(|frame| frame.name == "ping"), "{key:?}"),
+        }
+    }
+
+    pub(super) fn close(&mut self, closed: Closed, received: &[u8], now: Mono, tail: u64) {
+        let client = self.clients.remove(&closed.key).expect("a client is closed once");
+        let got = self.check_bytes(&client, received);
+        self.delivered += got as u64;
+        let missing = &client.wanted[got..];
+        let is_lost = missing.first().is_some_and(|&first| self.events[first].place.start < tail);
+        if !is_lost {
+            assert_eq!(closed.lag_events, missing.len() as u64, "what is not delivered is pending");
+        }
+        match closed.reason {
+            CloseReason::Limit => assert_eq!(got, client.limit, "closed at its limit"),
+            CloseReason::Stalled => assert!(now.since(client.joined) >= self.options.stall_timeout),
+            CloseReason::Overrun => {
+                let oldest = self.events[missing[0]].place.start;
+                let head = self.events.last().map_or(0, |event| event.place.end);
+                let bound = if is_lost { self.least_buffer_bytes } else { self.options.buffer_bytes };
+                assert!(head - oldest > bound as u64, "closed within its bound");
+                assert!(is_lost || missing.len() > 1, "closed for one frame");
+            }
+            CloseReason::Drained => assert!(received.ends_with(b"\n\n"), "drained in the middle of a frame"),
+            _ => {}
+        }
+    }
+
+    /// Checks all that a client received; gives back how many events that is.
+    fn check_bytes(&self, client: &ModelClient, received: &[u8]) -> usize {
+        let (frames, gaps) = frames(received);
+        let mut got = 0;
+        let mut last_seq = 0;
+        for frame in &frames {
+            let Some(id) = &frame.id else {
+                assert_eq!(frame.name, "gap");
+                continue;
+            };
+            let id = EventId::parse(id).expect("a valid id");
+            assert!(id.seq > last_seq, "numbers grow: {} after {last_seq}", id.seq);
+            last_seq = id.seq;
+            if frame.name == "ping" {
+                assert_eq!(client.style, HeartbeatStyle::Event);
+                let before = self.events.iter().rev().find(|event| event.seq < id.seq);
+                assert_eq!(id.fingerprint, before.map_or(Fingerprint(0), |event| event.fingerprint));
+                continue;
+            }
+            let wanted = client.wanted.get(got).copied().expect("no more than what is wanted");
+            let event = &self.events[wanted];
+            let number: usize = frame.data.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+            assert_eq!(
+                (number, id.seq, &frame.name),
+                (wanted, event.seq, &event.name),
+                "the next wanted event"
+            );
+            assert_eq!(id.fingerprint, event.fingerprint);
+            let tenant = event.tenant.as_deref();
+            assert!(tenant.is_none() || tenant == client.filter.tenant.as_deref(), "another tenant's event");
+            got += 1;
+        }
+        if !frames.is_empty() {
+            assert_eq!(gaps.first().map(String::as_str), client.gap, "what it is told that it may lack");
+        }
+        got
+    }
+}
+
+fn sees(filter: &Filter, event: &ModelEvent) -> bool {
+    filter.matches(&event.name, event.tenant.as_deref(), &event.topics)
+}
+
+/// A dispatched event.
+struct Frame {
+    id: Option<String>,
+    name: String,
+    data: String,
+}
+
+/// The last id that a client received.
+pub(super) fn last_id(received: &[u8]) -> Option<String> {
+    frames(received).0.into_iter().rev().find_map(|frame| frame.id)
+}
+
+/// The whole frames after the head, and the reasons of the gaps among them. Asserts that nothing but whole
+/// lines of the known kinds was sent.
+fn frames(received: &[u8]) -> (Vec<Frame>, Vec<String>) {
+    let text = std::str::from_utf8(received).expect("only UTF-8 is sent");
+    let Some(stream) = text.strip_prefix("HEAD\r\n\r\n") else {
+        assert!("HEAD\r\n\r\n".starts_with(text), "{text}");
+        return (Vec::new(), Vec::new());
+    };
+    let (mut frames, mut gaps) = (Vec::new(), Vec::new());
+    let blocks: Vec<&str> = stream.split("\n\n").collect();
+    // After the last empty line there is nothing, or a frame that was cut.
+    for block in &blocks[..blocks.len() - 1] {
+        let mut frame = Frame { id: None, name: String::new(), data: String::new() };
+        for line in block.split('\n') {
+            match line.split_once(": ") {
+                Some(("id", id)) => frame.id = Some(id.to_owned()),
+                Some(("event", name)) => frame.name = name.to_owned(),
+                Some(("data", data)) => frame.data = data.to_owned(),
+                Some(("retry" | "", _)) => {}
+                _ => panic!("a broken line: {line:?} in {block:?}"),
+            }
+        }
+        if frame.name == "gap" {
+            let reason = frame.data.split('"').nth(3).expect("a gap has a reason");
+            gaps.push(reason.to_owned());
+        }
+        if !frame.name.is_empty() {
+            frames.push(frame);
+        }
+    }
+    (frames, gaps)
+}

@@ -1,0 +1,26 @@
+//! What the socket tests share: a server process, raw HTTP, an SSE parser and a stream reader.
+//!
+//! Nothing here uses the crate under test: the binary is met over its sockets, its signals and its
+//! standard error only. Nothing sleeps for luck: every wait is for a condition, with a deadline.
+#![allow(dead_code, reason = "each test target uses a part of this")]
+
+pub(crate) mod api;
+pub(crate) mod events;
+pub(crate) mod http;
+pub(crate) mod server;
+pub(crate) mod sse;
+pub(crate) mod stream;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that should be immediate. Generous: the machine may be busy.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` holds; panics with `what` when it does not within `deadline`.
+pub(crate) fn wait_until(what: &str, deadline: Duration, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + deadline;
+    while !condition() {
+        assert!(Instant::now() < end, "still not after {deadline:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -230,15 +230,7 @@ fn all_problems_are_told_at_once_also_of_values_that_are_overridden() {
 }
 
 #[test]
-fn relations_are_told_with_the_sources_of_both_keys() {
-    let text = failure(&["--stream-buffer-bytes=64 KiB"], &[("SSECAST_LIMITS_EVENT_BYTES", "128KiB")]);
-    assert!(
-        text.contains(
-            "stream.buffer_bytes = \"64 KiB\" (flag --stream-buffer-bytes) is less than \
-             limits.event_bytes = \"128 KiB\" (environment SSECAST_LIMITS_EVENT_BYTES)"
-        ),
-        "{text}"
-    );
+fn what_this_version_cannot_do_or_should_not_is_refused() {
     assert!(failure(&["--mode=fanout"], &[]).contains(
         "bus.mode: fanout needs Redis, which this version does not have yet; local is the mode there is"
     ));

@@ -7,6 +7,7 @@ use crate::http::{Method, Request, Response, Target};
 use crate::hub::{Filter, HeartbeatStyle, Subscription, TopicPattern};
 use crate::sse;
 
+const CONTENT_TYPE: &str = "text/event-stream";
 /// Where a client may put the id that it was sent last, if not into the header.
 const RESUME_PARAMETERS: [&str; 4] = ["lastEventId", "lastEventID", "last_event_id", "Last-Event-ID"];
 /// What a client that is turned away waits, at least and at most.
@@ -29,10 +30,12 @@ pub(super) fn decide<N: Node>(context: &mut Context<'_, N>, request: &Request) -
 }
 
 fn head() -> Response {
-    Response::new(200)
-        .header("Content-Type", "text/event-stream")
-        .header("Cache-Control", "no-store, no-transform")
-        .header("X-Accel-Buffering", "no")
+    unbuffered(Response::new(200).header("Content-Type", CONTENT_TYPE))
+}
+
+/// Keeps proxies from holding a stream back.
+fn unbuffered(response: Response) -> Response {
+    response.header("Cache-Control", "no-store, no-transform").header("X-Accel-Buffering", "no")
 }
 
 /// A native EventSource gives up for ever after any other status: it is told to come back.
@@ -41,7 +44,7 @@ fn shed(jitter: f64) -> Response {
     let retry = least + (most - least).mul_f64(jitter);
     let mut body = Vec::new();
     sse::encode_retry(retry.as_millis(), &mut body);
-    head().text("text/event-stream", body).closing()
+    unbuffered(Response::new(200).text(CONTENT_TYPE, body)).closing()
 }
 
 fn subscription(request: &Request, filters: usize, open_tenants: bool) -> Result<Subscription, &'static str> {

@@ -32,13 +32,23 @@ pub(super) struct Owed<'h> {
     pub(super) bytes: &'h [u8],
 }
 
+impl Pulse {
+    /// Whether its heartbeats carry ids.
+    pub(super) const fn has_id(self) -> bool {
+        matches!(self.style, HeartbeatStyle::Event)
+    }
+}
+
 impl Heartbeat {
-    /// The next heartbeat, at the head of the log.
-    pub(super) fn beat(&mut self, log: &mut Log, now: Wall) {
+    /// The next heartbeat, at the head of the log. Where nobody would see its id it takes no number, so
+    /// that no client sees a hole.
+    pub(super) fn beat(&mut self, log: &mut Log, now: Wall, takes_number: bool) {
         self.number = self.number.wrapping_add(1);
         self.at = log.head();
         self.event.clear();
-        sse::encode_ping(&log.take_heartbeat_id(), &timestamp::format(now), &mut self.event);
+        if takes_number {
+            sse::encode_ping(&log.take_heartbeat_id(), &timestamp::format(now), &mut self.event);
+        }
     }
 
     /// The pulse of a client that joins now: it is owed the next one.

@@ -59,7 +59,8 @@ impl Hub {
         if self.is_empty() {
             return;
         }
-        self.heartbeat.beat(&mut self.log, now.wall);
+        let takes_number = self.clients.iter().any(|(_, client)| client.pulse.has_id());
+        self.heartbeat.beat(&mut self.log, now.wall, takes_number);
         self.ready.extend(self.idle_bare.drain(..));
         for key in std::mem::take(&mut self.idle_narrow) {
             self.queue(key, None);

@@ -189,8 +189,8 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "stream.buffer_bytes",
         Kind::Size(at!(stream.buffer_bytes), KIB..=GIB),
-        "Bytes that a client may lag behind; beyond that it is closed and resumes by itself. Not less than \
-         limits.event_bytes.",
+        "Bytes that a client may lag behind; beyond that it is closed, reconnects by itself and resumes. One \
+         event is always allowed, whatever its size. What you publish in one go should fit.",
     ),
     key(
         "stream.stall_timeout",
@@ -205,8 +205,8 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "stream.history_bytes",
         Kind::Size(at!(stream.history_bytes), KIB..=1024 * GIB),
-        "Bytes of events kept for clients that resume: in effect the memory of the server. Not less than \
-         stream.buffer_bytes.",
+        "Bytes of events kept for clients that resume: in effect the memory of the server, which holds at \
+         least 4 MiB of what it is sending.",
     ),
     key(
         "stream.history_events",
@@ -242,7 +242,7 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "limits.head_bytes",
         Kind::Size(at!(limits.head_bytes), KIB..=MIB),
-        "Bytes of a request line with its headers. More than limits.target_bytes.",
+        "Bytes of a request line with its headers.",
     ),
     key("limits.headers", Kind::Count(at!(limits.headers), 1..=1024), "Headers of a request."),
     key(
@@ -250,11 +250,7 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Size(at!(limits.target_bytes), 64..=MIB),
         "Bytes of a request target: path and query.",
     ),
-    key(
-        "limits.body_bytes",
-        Kind::Size(at!(limits.body_bytes), 64..=GIB),
-        "Bytes of a request body. Not less than limits.event_bytes.",
-    ),
+    key("limits.body_bytes", Kind::Size(at!(limits.body_bytes), 64..=GIB), "Bytes of a request body."),
     key(
         "limits.event_bytes",
         Kind::Size(at!(limits.event_bytes), 64..=GIB),

@@ -623,6 +623,32 @@ fn running_out_of_descriptors_is_survived() {
     flood_and_recover(&mut server);
 }
 
+/// EMFILE (accept(2)): an edge-triggered listener stays silent after it, even when descriptors are free
+/// again, so the server has to come back to it by itself, without spinning until then.
+#[test]
+fn accepting_without_a_free_descriptor_is_survived() {
+    let server = Server::start();
+    let mut stream = Stream::open(&server);
+    let open = metric(&server, "process_open_fds").expect("a gauge");
+    server.limit_descriptors(Some(open as u64 + 2));
+    let mut conns: Vec<Conn> = (0..30).map(|_| Conn::open(server.addr())).collect();
+    let ended =
+        conns.iter_mut().filter_map(|conn| conn.ends_within(Duration::from_millis(100)).then_some(()));
+    assert!(ended.count() >= 20, "who finds no descriptor is told at once");
+    let before = server.cpu_time();
+    std::thread::sleep(Duration::from_millis(500));
+    let spent = server.cpu_time() - before;
+    assert!(spent < Duration::from_millis(250), "it spins: {spent:?} of 500 ms");
+
+    server.limit_descriptors(None);
+    let mut fresh = Stream::open(&server);
+    publish(&server, &tick(1));
+    for stream in [&mut stream, &mut fresh] {
+        assert_eq!(stream.next().data, tick_data(1));
+    }
+    assert!(metric(&server, "ssecast_connections_closed_total{reason=\"refused\"}") >= Some(20.0));
+}
+
 #[test]
 fn the_soft_descriptor_limit_is_raised() {
     let server = Setup::new().shell("ulimit -Sn 64").start();

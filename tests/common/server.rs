@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use super::{DEADLINE, wait_until};
 
@@ -208,6 +208,21 @@ impl Server {
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("the server is there to be signalled");
+    }
+
+    /// Changes its descriptor limit while it runs; `None` gives back what it had.
+    pub(crate) fn limit_descriptors(&self, limit: Option<u64>) {
+        let pid = Some(Pid::from_child(&self.child));
+        let ours = getrlimit(Resource::Nofile);
+        let limit = Rlimit { current: limit.or(ours.current), maximum: ours.maximum };
+        prlimit(pid, Resource::Nofile, limit).expect("a test may limit its own child");
+    }
+
+    /// Its CPU time so far.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/schedstat", self.child.id())).expect("it runs");
+        let nanos = stat.split(' ').next().and_then(|nanos| nanos.parse().ok());
+        Duration::from_nanos(nanos.expect("the kernel tells the time on the CPU"))
     }
 
     /// Whether it still runs.

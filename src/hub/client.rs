@@ -270,3 +270,14 @@ impl Clients {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idle stream costs this, its connection, and a key in an idle list.
+    #[test]
+    fn an_idle_client_is_small() {
+        assert!(size_of::<Option<Client>>() <= 136, "{}", size_of::<Option<Client>>());
+    }
+}

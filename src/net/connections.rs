@@ -170,3 +170,14 @@ impl Wire for Connections {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Most connections are idle streams: one is this, and a client of the hub.
+    #[test]
+    fn a_connection_is_small() {
+        assert!(size_of::<Connection>() <= 64, "{}", size_of::<Connection>());
+    }
+}

@@ -154,11 +154,13 @@ impl Client {
     ) -> Flushed {
         let mut gather = Gather::new();
         self.gather(log, heartbeat, &mut gather);
-        if gather.bytes() == 0 {
+        let offered = gather.bytes();
+        if offered == 0 {
             return Flushed::Nothing;
         }
-        let offered = gather.bytes();
-        match send(gather.slices()) {
+        let result = send(gather.slices());
+        drop(gather);
+        match result {
             Ok(0) => Flushed::Failed(io::ErrorKind::WriteZero),
             Ok(taken) => {
                 self.take(taken, log, heartbeat, sent);

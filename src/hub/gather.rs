@@ -2,6 +2,8 @@
 
 use std::io::IoSlice;
 
+use arrayvec::ArrayVec;
+
 use crate::limits::KIB;
 
 /// Slices of one send.
@@ -10,9 +12,9 @@ const SLICES: usize = 64;
 const SEND_BYTES: usize = 256 * KIB;
 
 /// The slices of one send.
+#[derive(Debug, Default)]
 pub struct Gather<'l> {
-    slices: [IoSlice<'l>; SLICES],
-    len: usize,
+    slices: ArrayVec<IoSlice<'l>, SLICES>,
     bytes: usize,
 }
 
@@ -20,13 +22,13 @@ impl<'l> Gather<'l> {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { slices: [IoSlice::new(&[]); SLICES], len: 0, bytes: 0 }
+        Self::default()
     }
 
     /// Whether it takes no more.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.len == SLICES || self.bytes >= SEND_BYTES
+        self.slices.is_full() || self.bytes >= SEND_BYTES
     }
 
     /// Adds as much of `bytes` as there is room for.
@@ -35,27 +37,20 @@ impl<'l> Gather<'l> {
             return;
         }
         let bytes = &bytes[..bytes.len().min(SEND_BYTES - self.bytes)];
-        self.slices[self.len] = IoSlice::new(bytes);
-        self.len += 1;
+        self.slices.push(IoSlice::new(bytes));
         self.bytes += bytes.len();
     }
 
     /// The slices, none of them empty.
     #[must_use]
     pub fn slices(&self) -> &[IoSlice<'l>] {
-        &self.slices[..self.len]
+        &self.slices
     }
 
     /// Bytes of all slices.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
-    }
-}
-
-impl Default for Gather<'_> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

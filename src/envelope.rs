@@ -209,11 +209,8 @@ impl<'a> RawFields<'a> {
 
     fn optional_text(&self, field: Field, limit: usize) -> Result<Option<Cow<'a, str>>, Error> {
         let text = self.text(field)?;
-        if let Some(text) = &text {
-            if text.len() > limit {
-                return Err(Error::Invalid(field, "is too long"));
-            }
-            check_control(field, text)?;
+        if text.as_ref().is_some_and(|text| text.len() > limit) {
+            return Err(Error::Invalid(field, "is too long"));
         }
         Ok(text)
     }
@@ -223,7 +220,9 @@ impl<'a> RawFields<'a> {
         if name.is_empty() || name.len() > NAME_BYTES {
             return Err(Error::Invalid(field, "must be 1 to 128 bytes long"));
         }
-        check_control(field, &name)?;
+        if name.chars().any(char::is_control) {
+            return Err(Error::Invalid(field, "must hold no control character"));
+        }
         Ok(name)
     }
 
@@ -311,13 +310,6 @@ impl<'de> Deserialize<'de> for Text<'de> {
         }
         deserializer.deserialize_str(AnyText)
     }
-}
-
-fn check_control(field: Field, text: &str) -> Result<(), Error> {
-    if text.chars().any(char::is_control) {
-        return Err(Error::Invalid(field, "must hold no control character"));
-    }
-    Ok(())
 }
 
 /// Whether brackets outside of strings are open more than `limit` deep.

@@ -12,7 +12,9 @@ pub(super) const REQUESTS: usize = 16;
 pub(super) const SENDS: usize = 256;
 /// Sends between two readings of the clock.
 pub(super) const SENDS_PER_CLOCK: usize = 64;
-/// Readiness events taken from the poller at once.
-pub(super) const EVENTS: usize = 1024;
+/// Events appended in one turn before those who wait for them get their turn; a batch is not split.
+pub(super) const EVENTS: u64 = 1024;
+/// Readiness taken from the poller at once.
+pub(super) const READINESS: usize = 1024;
 
 const _: () = assert!(SENDS.is_multiple_of(SENDS_PER_CLOCK));

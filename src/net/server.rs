@@ -180,7 +180,7 @@ impl Server {
         let cap = self.connections_cap;
         log::info!(instance = self.instance.as_str(), mode = self.bus.mode().name(), connections = cap;
             "listening on {}", self.address());
-        let mut events = Events::with_capacity(budget::EVENTS);
+        let mut events = Events::with_capacity(budget::READINESS);
         loop {
             if let Err(error) = self.poll.poll(&mut events, self.timeout())
                 && error.kind() != io::ErrorKind::Interrupted
@@ -206,7 +206,11 @@ impl Server {
 
     fn turn(&mut self) {
         self.accept();
+        let appended = self.hub.log().appended();
         for _ in 0..budget::READS {
+            if self.hub.log().appended() - appended >= budget::EVENTS {
+                break;
+            }
             let Some(key) = self.work.pop_front() else { break };
             self.drive(key);
         }

@@ -6,7 +6,7 @@ use ssecast::hub::{Options, Subscription};
 
 use crate::support::{Orders, Stage, measured, timed};
 
-/// Different events; more than `history`, so that no fingerprint is kept twice.
+/// Different events, more than the history keeps, so that no fingerprint is kept twice.
 const EVENTS: usize = 4_000;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
@@ -20,7 +20,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         b.iter(|| measured(|| append_next(&mut stage, &mut next)));
     });
 
-    // One append for all of them: the first one finds them idle, those that follow find them behind.
+    // The first append finds them idle, those that follow find them behind.
     for clients in [0, 1_000, 10_000] {
         let mut stage = Stage::with_clients(clients, |_| Subscription::default());
         stage.hub.set_options(history(EVENTS / 2), ssecast::clock::Mono::ZERO);

@@ -151,12 +151,13 @@ impl Hub {
             self.ready.extend(self.idle_bare.drain(..));
             self.close_overdue();
         }
+        let name = event.name();
         let mut candidates = std::mem::take(&mut self.candidates);
-        self.index.candidates(event.name(), &event.audience, &mut candidates);
+        self.index.candidates(name, &event.audience, &mut candidates);
         candidates.sort_unstable();
         candidates.dedup();
         for key in candidates.drain(..) {
-            self.offer(key, event.name(), range.clone());
+            self.offer(key, name, range.clone());
         }
         self.candidates = candidates;
         self.note_pass();

@@ -297,12 +297,6 @@ impl Hub {
         &self.log
     }
 
-    /// The options in force.
-    #[must_use]
-    pub fn options(&self) -> &Options {
-        &self.options
-    }
-
     /// The counters, those of the layers above too.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {

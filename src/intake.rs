@@ -2,6 +2,7 @@
 //!
 //! All or nothing: one invalid envelope refuses the batch that it is in. Never touches the log.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -156,19 +157,17 @@ impl Intake {
             Public::Unchanged => (&*envelope.event_type, None),
             Public::Mapped(entry) => {
                 let payload = entry.fields.as_ref().map(|fields| mapping::select(envelope.payload, fields));
-                (entry.event.as_str(), Some(payload.unwrap_or_else(|| envelope.payload.to_owned())))
+                (entry.event.as_str(), Some(payload.map_or(Cow::Borrowed(envelope.payload), Cow::Owned)))
             }
         };
-        let mut body = Vec::with_capacity(32 + name.len() + envelope.payload.len());
-        match (self.data, public_payload) {
-            (DataStyle::Payload, None) => sse::encode_body(name, envelope.payload, &mut body),
-            (DataStyle::Payload, Some(payload)) => sse::encode_body(name, &payload, &mut body),
-            (DataStyle::Envelope, None) => sse::encode_body(name, envelope.text, &mut body),
-            (DataStyle::Envelope, Some(payload)) => {
-                sse::encode_body(name, &public_envelope(envelope, name, &payload), &mut body);
-            }
-        }
-        body.shrink_to_fit();
+        let data = match (self.data, public_payload) {
+            (DataStyle::Payload, None) => Cow::Borrowed(envelope.payload),
+            (DataStyle::Payload, Some(payload)) => payload,
+            (DataStyle::Envelope, None) => Cow::Borrowed(envelope.text),
+            (DataStyle::Envelope, Some(payload)) => Cow::Owned(public_envelope(envelope, name, &payload)),
+        };
+        let mut body = Vec::with_capacity("event: \ndata: \n\n".len() + name.len() + data.len());
+        sse::encode_body(name, &data, &mut body);
         Some(Event {
             body,
             fingerprint: Fingerprint::of(envelope.text.as_bytes()),

@@ -71,7 +71,7 @@ pub trait Node {
 }
 
 /// The parts of the server that a route works with.
-pub struct Context<'a, N> {
+pub struct Context<'a> {
     /// The log and its clients.
     pub hub: &'a mut Hub,
     /// The way of what is published.
@@ -81,7 +81,7 @@ pub struct Context<'a, N> {
     /// What an operator set.
     pub settings: &'a Settings,
     /// What only the loop knows.
-    pub node: &'a N,
+    pub node: &'a dyn Node,
     /// Whether the connection is to be turned away.
     pub refusal: Option<Refusal>,
     /// Jitter, 0 to 1.
@@ -90,7 +90,7 @@ pub struct Context<'a, N> {
     pub now: Now,
 }
 
-impl<N: Node> Context<'_, N> {
+impl Context<'_> {
     /// Decides about a request by its head.
     pub fn decide(&mut self, request: &Request) -> Decision {
         let decision = match Route::find(request.target.path()) {

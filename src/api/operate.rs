@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde_json::{Value, json};
 
-use super::{Context, Node, Refusal};
+use super::{Context, Refusal};
 use crate::http::{Request, Response};
 use crate::hub::{ClientView, Filter, TopicPattern};
 use crate::key::Key;
@@ -19,21 +19,21 @@ pub(super) fn healthz() -> Response {
     Response::new(200).json(r#"{"status":"ok"}"#)
 }
 
-pub(super) fn readyz<N: Node>(context: &Context<'_, N>) -> Response {
+pub(super) fn readyz(context: &Context<'_>) -> Response {
     if context.refusal == Some(Refusal::Draining) {
         return Response::problem(503, "not ready: draining").header("Retry-After", "5");
     }
     Response::new(200).json(json!({ "status": "ready", "mode": context.bus.mode().name() }).to_string())
 }
 
-pub(super) fn metrics<N: Node>(context: &Context<'_, N>) -> Response {
+pub(super) fn metrics(context: &Context<'_>) -> Response {
     let (hub, log) = (&context.hub, context.hub.log());
     let holdings = Holdings { streams: hub.len(), log_bytes: log.bytes(), log_events: log.history_len() };
     let text = metrics::render(hub.metrics(), &holdings, &context.node.gauges());
     Response::new(200).text(metrics::CONTENT_TYPE, text)
 }
 
-pub(super) fn stats<N: Node>(context: &Context<'_, N>) -> Response {
+pub(super) fn stats(context: &Context<'_>) -> Response {
     let (hub, gauges) = (&context.hub, context.node.gauges());
     let (log, metrics) = (hub.log(), hub.metrics());
     let (events_per_second, deliveries_per_second) = context.node.rates();
@@ -76,7 +76,7 @@ fn percentiles(of: Percentiles) -> Value {
     json!({ "count": of.count, "p50": of.p50, "p90": of.p90, "p99": of.p99, "p99.9": of.p999, "max": of.max })
 }
 
-pub(super) fn clients<N: Node>(context: &Context<'_, N>, request: &Request) -> Response {
+pub(super) fn clients(context: &Context<'_>, request: &Request) -> Response {
     let limit = match request.target.query("limit").map(str::parse) {
         None => CLIENTS,
         Some(Ok(limit)) => MOST_CLIENTS.min(limit),
@@ -98,7 +98,7 @@ pub(super) fn clients<N: Node>(context: &Context<'_, N>, request: &Request) -> R
     Response::new(200).json(json!({ "total": hub.len(), "clients": clients }).to_string())
 }
 
-fn by<N: Node>(context: &Context<'_, N>, rank: impl Fn(&ClientView<'_>) -> u64) -> Vec<(Reverse<u64>, Key)> {
+fn by(context: &Context<'_>, rank: impl Fn(&ClientView<'_>) -> u64) -> Vec<(Reverse<u64>, Key)> {
     let views = context.hub.clients().filter_map(|(key, _)| context.hub.client(key, context.now.mono));
     views.map(|client| (Reverse(rank(&client)), client.key)).collect()
 }

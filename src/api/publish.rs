@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Context, Decision, Node, Refusal, refuse};
+use super::{Context, Decision, Refusal, refuse};
 use crate::envelope;
 use crate::http::{BodyKind, Request, Response};
 use crate::intake::{BatchFormat, Error};
@@ -15,7 +15,7 @@ pub struct Incoming {
     cors: Vec<(&'static str, String)>,
 }
 
-pub(super) fn decide<N: Node>(context: &mut Context<'_, N>, request: &Request) -> Decision {
+pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
     if context.refusal == Some(Refusal::Draining) {
         return Decision::Respond(refuse("the server is about to end"));
     }
@@ -42,7 +42,7 @@ fn format_of(request: &Request) -> Option<BatchFormat> {
     }
 }
 
-pub(super) fn finish<N: Node>(context: &mut Context<'_, N>, incoming: Incoming, body: &[u8]) -> Response {
+pub(super) fn finish(context: &mut Context<'_>, incoming: Incoming, body: &[u8]) -> Response {
     let response = match context.intake.batch(body, incoming.format, context.now.wall) {
         Ok(batch) => {
             let receipt = context.bus.publish(&batch, context.hub, context.now);

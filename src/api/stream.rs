@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Decision, Node};
+use super::{Context, Decision};
 use crate::http::{Method, Request, Response, Target};
 use crate::hub::{Filter, HeartbeatStyle, Subscription, TopicPattern};
 use crate::sse;
@@ -13,7 +13,7 @@ const RESUME_PARAMETERS: [&str; 4] = ["lastEventId", "lastEventID", "last_event_
 /// What a client that is turned away waits, at least and at most.
 const SHED_RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 
-pub(super) fn decide<N: Node>(context: &mut Context<'_, N>, request: &Request) -> Decision {
+pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
     let head = context.settings.cors.mark(request, head());
     let subscription = match subscription(request, context.settings.filters, context.settings.open_tenants) {
         Ok(subscription) => subscription,

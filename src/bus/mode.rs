@@ -30,10 +30,4 @@ impl Mode {
             Self::Redis => "redis",
         }
     }
-
-    /// The mode of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name() == name)
-    }
 }

@@ -138,6 +138,11 @@ impl Client {
         (buffer_bytes + self.replay).max(frame)
     }
 
+    /// Whether more is pending than its bound allows.
+    pub(super) fn is_overrun(&self, log: &Log, buffer_bytes: u64) -> bool {
+        self.pending_bytes(log) > self.bound(log, buffer_bytes)
+    }
+
     /// Appends bytes that only this client gets, after all that it was sent.
     pub(super) fn tell(&mut self, bytes: Vec<u8>) {
         debug_assert!(self.unsent.is_none(), "the rest of a frame would be lost");

@@ -12,19 +12,16 @@ use super::filter::{Filter, TopicPattern};
 use crate::event::Audience;
 use crate::key::Key;
 
-/// What clients stand under, within one audience.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Facet {
-    Everything,
-    Type(Box<str>),
-    Topic(Box<str>),
-}
+/// Clients by the text that they stand under.
+type ByText = HashMap<Box<str>, BTreeSet<Key>>;
 
 #[derive(Debug, Default)]
 struct AudienceIndex {
-    facets: HashMap<Facet, BTreeSet<Key>>,
+    everything: BTreeSet<Key>,
+    types: ByText,
+    topics: ByText,
     /// Topic prefixes, by length in bytes, so that an event asks once per length.
-    prefixes: BTreeMap<usize, HashMap<Box<str>, BTreeSet<Key>>>,
+    prefixes: BTreeMap<usize, ByText>,
 }
 
 /// The index of all filtered clients.
@@ -77,43 +74,42 @@ impl Index {
 impl AudienceIndex {
     fn insert(&mut self, key: Key, filter: &Filter) {
         for facet in facets(filter) {
-            self.facets.entry(facet).or_default().insert(key);
-        }
-        for prefix in prefixes(filter) {
-            self.prefixes.entry(prefix.len()).or_default().entry(prefix.clone()).or_default().insert(key);
+            match facet {
+                Facet::Everything => {
+                    self.everything.insert(key);
+                }
+                Facet::Type(name) => add(&mut self.types, name, key),
+                Facet::Topic(topic) => add(&mut self.topics, topic, key),
+                Facet::Prefix(prefix) => add(self.prefixes.entry(prefix.len()).or_default(), prefix, key),
+            }
         }
     }
 
     fn remove(&mut self, key: Key, filter: &Filter) {
         for facet in facets(filter) {
-            let Some(keys) = self.facets.get_mut(&facet) else { continue };
-            keys.remove(&key);
-            if keys.is_empty() {
-                self.facets.remove(&facet);
-            }
-        }
-        for prefix in prefixes(filter) {
-            let Some(of_length) = self.prefixes.get_mut(&prefix.len()) else { continue };
-            let Some(keys) = of_length.get_mut(prefix) else { continue };
-            keys.remove(&key);
-            if keys.is_empty() {
-                of_length.remove(prefix);
-            }
-            if of_length.is_empty() {
-                self.prefixes.remove(&prefix.len());
+            match facet {
+                Facet::Everything => {
+                    self.everything.remove(&key);
+                }
+                Facet::Type(name) => take_out(&mut self.types, name, key),
+                Facet::Topic(topic) => take_out(&mut self.topics, topic, key),
+                Facet::Prefix(prefix) => {
+                    let Some(of_length) = self.prefixes.get_mut(&prefix.len()) else { continue };
+                    take_out(of_length, prefix, key);
+                    if of_length.is_empty() {
+                        self.prefixes.remove(&prefix.len());
+                    }
+                }
             }
         }
     }
 
     fn candidates(&self, name: &str, topics: &[Box<str>], found: &mut Vec<Key>) {
+        found.extend(&self.everything);
         let mut take = |keys: Option<&BTreeSet<Key>>| found.extend(keys.into_iter().flatten());
-        if self.facets.is_empty() && self.prefixes.is_empty() {
-            return;
-        }
-        take(self.facets.get(&Facet::Everything));
-        take(self.facets.get(&Facet::Type(name.into())));
+        take(self.types.get(name));
         for topic in topics {
-            take(self.facets.get(&Facet::Topic(topic.clone())));
+            take(self.topics.get(topic));
             for (&bytes, of_length) in self.prefixes.range(..=topic.len()) {
                 take(topic.get(..bytes).and_then(|prefix| of_length.get(prefix)));
             }
@@ -121,30 +117,48 @@ impl AudienceIndex {
     }
 
     fn is_empty(&self) -> bool {
-        self.facets.is_empty() && self.prefixes.is_empty()
+        self.everything.is_empty()
+            && self.types.is_empty()
+            && self.topics.is_empty()
+            && self.prefixes.is_empty()
     }
 }
 
-/// What a client of this filter stands under, its prefixes left out.
-fn facets(filter: &Filter) -> Vec<Facet> {
+fn add(by_text: &mut ByText, text: &str, key: Key) {
+    by_text.entry(text.into()).or_default().insert(key);
+}
+
+fn take_out(by_text: &mut ByText, text: &str, key: Key) {
+    let Some(keys) = by_text.get_mut(text) else { return };
+    keys.remove(&key);
+    if keys.is_empty() {
+        by_text.remove(text);
+    }
+}
+
+/// What a client stands under, within one audience.
+enum Facet<'f> {
+    Everything,
+    Type(&'f str),
+    Topic(&'f str),
+    Prefix(&'f str),
+}
+
+/// What a client of this filter stands under.
+fn facets(filter: &Filter) -> Vec<Facet<'_>> {
     if !filter.topics.is_empty() {
-        let exact = filter.topics.iter().filter_map(|pattern| match pattern {
-            TopicPattern::Exact(topic) => Some(Facet::Topic(topic.clone())),
-            TopicPattern::Prefix(_) => None,
-        });
-        exact.collect()
+        let topics = filter.topics.iter();
+        topics
+            .map(|pattern| match pattern {
+                TopicPattern::Exact(topic) => Facet::Topic(topic),
+                TopicPattern::Prefix(prefix) => Facet::Prefix(prefix),
+            })
+            .collect()
     } else if !filter.types.is_empty() {
-        filter.types.iter().cloned().map(Facet::Type).collect()
+        filter.types.iter().map(|name| Facet::Type(name)).collect()
     } else {
         vec![Facet::Everything]
     }
-}
-
-fn prefixes(filter: &Filter) -> impl Iterator<Item = &Box<str>> {
-    filter.topics.iter().filter_map(|pattern| match pattern {
-        TopicPattern::Exact(_) => None,
-        TopicPattern::Prefix(prefix) => Some(prefix),
-    })
 }
 
 #[cfg(test)]

@@ -338,12 +338,6 @@ impl Log {
         self.frames.range(self.frames_ended_by(range.start)..self.frames_ended_by(range.end))
     }
 
-    /// How many frames ever appended end at or before `offset`.
-    #[must_use]
-    pub fn ordinal_at(&self, offset: u64) -> u64 {
-        self.first_ordinal + self.frames_ended_by(offset) as u64
-    }
-
     /// The offsets of the run of public bytes that begins at this public position; empty at the head.
     #[must_use]
     pub fn run_from(&self, public_position: u64) -> Range<u64> {

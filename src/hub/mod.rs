@@ -151,12 +151,13 @@ impl Hub {
             self.ready.extend(self.idle_bare.drain(..));
             self.close_overdue();
         }
+        let name = event.name();
         let mut candidates = std::mem::take(&mut self.candidates);
-        self.index.candidates(event.name(), &event.audience, &mut candidates);
+        self.index.candidates(name, &event.audience, &mut candidates);
         candidates.sort_unstable();
         candidates.dedup();
         for key in candidates.drain(..) {
-            self.offer(key, event.name(), range.clone());
+            self.offer(key, name, range.clone());
         }
         self.candidates = candidates;
         self.note_pass();
@@ -182,8 +183,7 @@ impl Hub {
             Flow::Idle { .. } => self.make_ready(key),
             Flow::Ready { .. } => {}
             Flow::Blocked { .. } => {
-                if client.pending_bytes(&self.log) > client.bound(&self.log, self.options.buffer_bytes as u64)
-                {
+                if client.is_overrun(&self.log, self.options.buffer_bytes as u64) {
                     self.close(key, CloseReason::Overrun);
                 }
             }
@@ -199,7 +199,7 @@ impl Hub {
             let Some(client) = self.clients.get(key) else { break };
             let Flow::Blocked { since, .. } = client.flow else { break };
             // The frame that came first after it was blocked may be larger than the bound, and is allowed.
-            if self.is_overrun(client) {
+            if client.is_overrun(&self.log, self.options.buffer_bytes as u64) {
                 self.close(key, CloseReason::Overrun);
             } else {
                 self.leave_lists(key);
@@ -219,11 +219,6 @@ impl Hub {
         for key in lost {
             self.close(key, CloseReason::Overrun);
         }
-    }
-
-    /// Whether more is pending than the client's bound allows.
-    fn is_overrun(&self, client: &Client) -> bool {
-        client.pending_bytes(&self.log) > client.bound(&self.log, self.options.buffer_bytes as u64)
     }
 
     /// Adds a client: the connection `key` becomes a stream that begins with `response_head`.
@@ -300,12 +295,6 @@ impl Hub {
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.log
-    }
-
-    /// The options in force.
-    #[must_use]
-    pub fn options(&self) -> &Options {
-        &self.options
     }
 
     /// The counters, those of the layers above too.

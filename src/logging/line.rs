@@ -7,10 +7,10 @@ use std::fmt::{self, Write as _};
 
 use log::Record;
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
-use time::OffsetDateTime;
 
 use super::LogFormat;
 use crate::clock::Wall;
+use crate::timestamp;
 
 /// Bytes of a message before escaping; what is beyond is cut.
 const MESSAGE_BYTES: usize = 4096;
@@ -34,7 +34,7 @@ pub fn format_line(format: LogFormat, now: Wall, record: &Record<'_>) -> String 
 }
 
 fn text(line: &mut String, now: Wall, record: &Record<'_>) {
-    stamp(line, now);
+    line.push_str(&timestamp::format(now));
     // Writing to a String never fails, here and below.
     let _ = write!(line, " {:<5} ", record.level().as_str());
     escape(line, record.target());
@@ -45,22 +45,13 @@ fn text(line: &mut String, now: Wall, record: &Record<'_>) {
 
 fn json(line: &mut String, now: Wall, record: &Record<'_>) {
     line.push_str("{\"ts\":\"");
-    stamp(line, now);
+    line.push_str(&timestamp::format(now));
     let _ = write!(line, "\",\"level\":\"{}\",\"target\":", record.level().as_str().to_ascii_lowercase());
     json_string(line, record.target());
     line.push_str(",\"message\":");
     json_string(line, &cut(record.args(), MESSAGE_BYTES));
     let _ = record.key_values().visit(&mut JsonValues(line));
     line.push('}');
-}
-
-/// RFC 3339 in UTC with milliseconds.
-fn stamp(line: &mut String, now: Wall) {
-    let nanos = i128::from(now.as_micros()) * 1000;
-    let at = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
-    let (hour, minute, second, milli) = (at.hour(), at.minute(), at.second(), at.millisecond());
-    let _ = write!(line, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z");
 }
 
 /// The start of what `value` displays, never more than `bytes` and the sign that it was cut.

@@ -1,4 +1,4 @@
-//! The one place that reads clocks.
+//! The one place that reads clocks, but for the log, which any thread may write to.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

@@ -159,11 +159,7 @@ impl Server {
         self.context(refusal, |context| context.decide(request))
     }
 
-    fn context<T>(
-        &mut self,
-        refusal: Option<Refusal>,
-        ask: impl FnOnce(&mut Context<'_, View<'_>>) -> T,
-    ) -> T {
+    fn context<T>(&mut self, refusal: Option<Refusal>, ask: impl FnOnce(&mut Context<'_>) -> T) -> T {
         let view = View {
             connections: &self.connections,
             clock: &self.clock,

@@ -82,6 +82,26 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Whether connections wait to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepting {
+    /// None does; readiness tells of the next one.
+    Idle,
+    /// Some may, and no further event will tell of them.
+    Pending,
+    /// Some may, and the system cannot take them now.
+    Paused { until: Mono },
+}
+
+impl Accepting {
+    const fn deadline(self) -> Option<Mono> {
+        match self {
+            Self::Paused { until } => Some(until),
+            Self::Idle | Self::Pending => None,
+        }
+    }
+}
+
 /// The server.
 pub struct Server {
     pub(super) config: Config,
@@ -107,8 +127,7 @@ pub struct Server {
     /// Connections that carry requests and are to be closed at the end of the turn.
     pub(super) closing: Vec<(Key, http::CloseReason)>,
     pub(super) buffer: Box<[u8]>,
-    is_accept_pending: bool,
-    accept_at: Option<Mono>,
+    accepting: Accepting,
     tick_at: Mono,
 }
 
@@ -158,8 +177,7 @@ impl Server {
             work: VecDeque::new(),
             closing: Vec::new(),
             buffer: vec![0; budget::READ_BYTES].into(),
-            is_accept_pending: false,
-            accept_at: None,
+            accepting: Accepting::Idle,
             tick_at: now.mono,
             config,
             sources,
@@ -221,18 +239,23 @@ impl Server {
 
     /// How long the poller may wait: not at all while there is work.
     fn timeout(&self) -> Option<Duration> {
-        if self.is_accept_pending || !self.work.is_empty() || self.hub.has_ready() {
+        if self.accepting == Accepting::Pending || !self.work.is_empty() || self.hub.has_ready() {
             return Some(Duration::ZERO);
         }
         let hub = self.hub.poll_deadline();
-        let deadlines =
-            [hub, self.deadlines.next(), self.accept_at, self.phase.deadline(), Some(self.tick_at)];
+        let deadlines = [
+            hub,
+            self.deadlines.next(),
+            self.accepting.deadline(),
+            self.phase.deadline(),
+            Some(self.tick_at),
+        ];
         deadlines.into_iter().flatten().min().map(|at| at.since(self.now.mono))
     }
 
     fn handle_event(&mut self, event: &Event) {
         match event.token() {
-            LISTENER => self.is_accept_pending = true,
+            LISTENER => self.accepting = Accepting::Pending,
             SIGNALS => self.handle_signals(),
             Token(packed) => {
                 let key = Key::unpack(packed as u64);
@@ -257,12 +280,10 @@ impl Server {
     }
 
     fn accept(&mut self) {
-        if self.accept_at.is_some_and(|at| at <= self.now.mono) {
-            self.accept_at = None;
-            self.is_accept_pending = true;
-        }
-        if !self.is_accept_pending {
-            return;
+        match self.accepting {
+            Accepting::Idle => return,
+            Accepting::Paused { until } if self.now.mono < until => return,
+            Accepting::Paused { .. } | Accepting::Pending => self.accepting = Accepting::Pending,
         }
         for _ in 0..budget::ACCEPTS {
             match self.listener.accept() {
@@ -270,13 +291,12 @@ impl Server {
                 Accepted::TurnedAway => self.count_refused(),
                 Accepted::Gone => {}
                 Accepted::Nobody => {
-                    self.is_accept_pending = false;
+                    self.accepting = Accepting::Idle;
                     return;
                 }
                 Accepted::Later(error) => {
                     log::warn!(error = error.to_string().as_str(); "cannot accept now, trying again shortly");
-                    self.is_accept_pending = false;
-                    self.accept_at = Some(self.now.mono.after(ACCEPT_RETRY));
+                    self.accepting = Accepting::Paused { until: self.now.mono.after(ACCEPT_RETRY) };
                     return;
                 }
             }

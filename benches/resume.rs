@@ -21,7 +21,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 
 fn locate(criterion: &mut Criterion, log: &Log) {
     let kept: Vec<(u64, Fingerprint)> =
-        log.kept_from(0).map(|(frame, _)| (frame.seq, frame.fingerprint)).collect();
+        log.frames_from(0).map(|(frame, _)| (frame.seq, frame.fingerprint)).collect();
     assert_eq!(kept.len(), HISTORY);
     let mut random = fastrand::Rng::with_seed(2);
     let mut ids = |instance: &str, known: bool| -> Vec<String> {
@@ -51,7 +51,7 @@ fn locate(criterion: &mut Criterion, log: &Log) {
 }
 
 fn join(criterion: &mut Criterion, stage: &mut Stage) {
-    let (frame, _) = stage.hub.log().kept_from(0).nth(HISTORY - 1 - MISSED).expect("it is kept");
+    let (frame, _) = stage.hub.log().frames_from(0).nth(HISTORY - 1 - MISSED).expect("it is kept");
     let missed = EventId { instance: INSTANCE, seq: frame.seq, fingerprint: frame.fingerprint }.to_string();
     let mut group = criterion.benchmark_group("join");
     group.sample_size(10);

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::close::CloseReason;
 use super::filter::Filter;
 use super::gather::Gather;
-use super::heartbeat::{Heartbeat, Pulse};
+use super::heartbeat::{Heartbeat, Owed, Pulse};
 use super::log::Log;
 use super::outbox::Outbox;
 use crate::clock::Mono;
@@ -58,6 +58,8 @@ pub(super) struct Narrow {
     pub(super) filter: Filter,
     /// Events that it may still get.
     pub(super) left: Option<u64>,
+    /// The offset up to which it has gone over the log; `None` once it is live.
+    pub(super) replay_from: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -118,21 +120,42 @@ impl Client {
         self.narrow.is_none()
     }
 
-    /// Unsent bytes of the log.
-    pub(super) fn pending_bytes(&self, log: &Log) -> u64 {
-        self.outbox.pending_bytes(log)
+    /// The offset up to which a client with a filter has gone over the log, while it is not live.
+    pub(super) fn replay_from(&self) -> Option<u64> {
+        self.narrow.as_ref()?.replay_from
     }
 
-    /// Unsent events of the log.
+    /// Whether it is sent what it missed: what it gets is old, and no measure of latency.
+    pub(super) fn is_replaying(&self) -> bool {
+        self.replay > 0 || self.replay_from().is_some()
+    }
+
+    /// Unsent bytes of the log; at most, while a replay goes on.
+    pub(super) fn pending_bytes(&self, log: &Log) -> u64 {
+        let ahead = self.replay_from().map_or(0, |from| log.head() - from);
+        self.outbox.pending_bytes(log) + ahead
+    }
+
+    /// Unsent events of the log; at most, while a replay goes on.
     pub(super) fn pending_events(&self, log: &Log) -> u64 {
-        if self.outbox.is_lost(log) {
-            return log.frames_ended_in(&(log.tail()..log.head())).len() as u64;
+        let count = |run| log.frames_ended_in(&run).len() as u64;
+        if self.is_lost(log) {
+            return count(log.tail()..log.head());
         }
-        self.outbox.runs(log).map(|run| log.frames_ended_in(&run).len() as u64).sum()
+        let ahead = self.replay_from().map_or(0, |from| count(from..log.head()));
+        self.outbox.runs(log).map(count).sum::<u64>() + ahead
+    }
+
+    /// Whether the log has let go of what it still needs.
+    pub(super) fn is_lost(&self, log: &Log) -> bool {
+        self.outbox.is_lost(log) || self.replay_from().is_some_and(|from| from < log.tail())
     }
 
     /// The bytes that may be pending: the bound, what is replayed, and always the frame that is being sent.
     pub(super) fn bound(&self, log: &Log, buffer_bytes: u64) -> u64 {
+        if self.replay_from().is_some() {
+            return u64::MAX;
+        }
         let position = self.outbox.position(log);
         let frame = log.frame_end((position + 1).min(log.head())) - position;
         (buffer_bytes + self.replay).max(frame)
@@ -187,14 +210,20 @@ impl Client {
 
     /// Whether a flush would offer anything.
     pub(super) fn has_unsent(&self, log: &Log, heartbeat: &Heartbeat) -> bool {
-        self.unsent.is_some() || self.outbox.is_behind(log) || heartbeat.owed(self.pulse).is_some()
+        self.unsent.is_some() || self.outbox.is_behind(log) || self.owed(heartbeat).is_some()
+    }
+
+    /// The heartbeat that is due. There is none in a replay: its number would come before that of events
+    /// that are still to be found.
+    fn owed<'h>(&self, heartbeat: &'h Heartbeat) -> Option<Owed<'h>> {
+        if self.replay_from().is_some() { None } else { heartbeat.owed(self.pulse) }
     }
 
     fn gather<'a>(&'a self, log: &'a Log, heartbeat: &'a Heartbeat, gather: &mut Gather<'a>) {
         if let Some(unsent) = &self.unsent {
             gather.push(&unsent.bytes[unsent.from..]);
         }
-        match heartbeat.owed(self.pulse) {
+        match self.owed(heartbeat) {
             None => self.outbox.gather(0..u64::MAX, log, gather),
             Some(owed) => {
                 self.outbox.gather(0..owed.at, log, gather);
@@ -215,7 +244,7 @@ impl Client {
                 self.unsent = None;
             }
         }
-        if let Some(owed) = heartbeat.owed(self.pulse) {
+        if let Some(owed) = self.owed(heartbeat) {
             let before = self.outbox.pending_before(owed.at, log).min(taken as u64);
             self.outbox.advance(before, log, &mut sent);
             taken -= before as usize;

@@ -13,6 +13,10 @@ use crate::metrics::Metrics;
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     groups: Vec<Group>,
+    /// The group that comes next if this client is sent what the one before was.
+    next: usize,
+    /// Events that were replayed: they are counted, and their age is no latency.
+    replayed: u64,
 }
 
 #[derive(Debug)]
@@ -25,20 +29,29 @@ struct Group {
 
 impl Deliveries {
     /// Notes that `range` was sent to one client; gives back how many events that delivered.
-    pub(super) fn add(&mut self, range: Range<u64>, log: &Log) -> u64 {
-        if let Some(last) = self.groups.last_mut()
-            && last.range == range
-        {
-            last.clients += 1;
-            return last.frames;
+    pub(super) fn add(&mut self, range: Range<u64>, is_live: bool, log: &Log) -> u64 {
+        if !is_live {
+            let frames = log.frames_ended_in(&range).len() as u64;
+            self.replayed += frames;
+            return frames;
+        }
+        // Clients alike are sent the same ranges one after another; the next one begins with the first.
+        let is_same = |&at: &usize| self.groups.get(at).is_some_and(|group| group.range == range);
+        if let Some(at) = [self.next, 0].into_iter().find(is_same) {
+            self.next = at + 1;
+            self.groups[at].clients += 1;
+            return self.groups[at].frames;
         }
         let frames = log.frames_ended_in(&range).len() as u64;
         self.groups.push(Group { range, frames, clients: 1 });
+        self.next = self.groups.len();
         frames
     }
 
     /// Records all of it as delivered at `now`.
     pub(super) fn settle(&mut self, log: &Log, metrics: &mut Metrics, now: Now) {
+        metrics.events_sent += std::mem::take(&mut self.replayed);
+        self.next = 0;
         for group in self.groups.drain(..) {
             metrics.events_sent += group.frames * group.clients;
             for frame in log.frames_ended_in(&group.range) {

@@ -295,19 +295,26 @@ impl Log {
         self.frames.get(self.history_index())
     }
 
-    /// The kept frames from `offset` on, and where each lies.
-    pub fn kept_from(&self, offset: u64) -> impl DoubleEndedIterator<Item = (&Frame, Range<u64>)> {
-        let from = self.frames_ended_by(offset).max(self.history_index());
+    /// The offset of the first kept frame that begins at most `bytes` before the head.
+    #[must_use]
+    pub fn kept_within(&self, bytes: u64) -> u64 {
+        let first = self.frames.partition_point(|frame| self.head - frame.start > bytes);
+        self.frames.get(first.max(self.history_index())).map_or(self.head, |frame| frame.start)
+    }
+
+    /// The frames from `offset` on that are still there, and where each lies; nobody new may resume into
+    /// those that are no longer kept.
+    pub fn frames_from(&self, offset: u64) -> impl Iterator<Item = (&Frame, Range<u64>)> {
+        let from = self.frames_ended_by(offset);
         (from..self.frames.len()).map(|at| (&self.frames[at], self.range_of(at)))
     }
 
-    /// The bytes of the frame that begins at `offset`.
+    /// The bytes of one frame.
     #[must_use]
-    pub fn frame_bytes(&self, offset: u64) -> &[u8] {
-        let end = self.frame_end((offset + 1).min(self.head));
-        let Some(at) = self.segment_at(offset) else { return &[] };
+    pub fn frame_bytes(&self, range: &Range<u64>) -> &[u8] {
+        let Some(at) = self.segment_at(range.start) else { return &[] };
         let segment = &self.segments[at];
-        &segment.bytes[(offset - segment.start) as usize..(end - segment.start) as usize]
+        &segment.bytes[(range.start - segment.start) as usize..(range.end - segment.start) as usize]
     }
 
     fn range_of(&self, at: usize) -> Range<u64> {

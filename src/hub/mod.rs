@@ -7,7 +7,7 @@
 //!
 //! Invariants: a client stands in exactly one of an idle list, the ready queue and, blocked, the stall
 //! deadlines; a blocked one without a filter stands in `overdue` as well; a client with a filter stands in
-//! the index until it has all that it asked for. The ready queue may also hold keys of clients that are
+//! the index from the end of its replay until it has all that it asked for. The ready queue may also hold keys of clients that are
 //! gone; their generation tells.
 
 mod client;
@@ -81,6 +81,8 @@ pub struct ClientView<'h> {
     pub filter: Option<&'h Filter>,
     /// Whether its socket takes no more at the moment.
     pub is_blocked: bool,
+    /// Whether it is sent what it missed; until that is over its lag is what it may lack at most.
+    pub is_replaying: bool,
 }
 
 /// The hub.
@@ -148,7 +150,7 @@ impl Hub {
         }
         let range = self.log.append(event, now);
         if event.audience.tenant.is_none() {
-            self.ready.extend(self.idle_bare.drain(..));
+            self.wake_bare();
             self.close_overdue();
         }
         let name = event.name();
@@ -172,12 +174,9 @@ impl Hub {
             return;
         }
         client.outbox.push(frame);
-        if let Some(left) = &mut narrow.left {
-            *left -= 1;
-            if *left == 0 {
-                client.ending = Ending::WhenSent(CloseReason::Limit);
-                self.index.remove(key, &narrow.filter);
-            }
+        if narrow.count_down() {
+            client.ending = Ending::WhenSent(CloseReason::Limit);
+            self.index.remove(key, &narrow.filter);
         }
         match client.flow {
             Flow::Idle { .. } => self.make_ready(key),
@@ -213,8 +212,7 @@ impl Hub {
         if !self.log.trim(&self.options, now) {
             return;
         }
-        let is_lost =
-            |key: &Key| self.clients.get(*key).is_some_and(|client| client.outbox.is_lost(&self.log));
+        let is_lost = |key: &Key| self.clients.get(*key).is_some_and(|client| client.is_lost(&self.log));
         let lost: Vec<Key> = self.stalls.keys().filter(is_lost).collect();
         for key in lost {
             self.close(key, CloseReason::Overrun);
@@ -236,18 +234,22 @@ impl Hub {
         }
         let style = subscription.heartbeat.unwrap_or(self.options.heartbeat_style);
         let pulse = self.heartbeat.pulse(style);
-        let mut client = Client::new(key.generation, start.outbox, greeting, pulse, now.mono);
+        let is_bare = subscription.filter.is_everything_public() && subscription.limit.is_none();
+        let outbox = match is_bare {
+            true => Outbox::Cursor(self.log.public_position(start.from)),
+            false => Outbox::Ranges(Box::default()),
+        };
+        let mut client = Client::new(key.generation, outbox, greeting, pulse, now.mono);
         client.replay = client.pending_bytes(&self.log);
-        if !subscription.filter.is_everything_public() || subscription.limit.is_some() {
-            if start.left == Some(0) {
-                client.ending = Ending::WhenSent(CloseReason::Limit);
-            } else {
-                self.index.insert(key, &subscription.filter);
-            }
-            client.narrow = Some(Box::new(Narrow { filter: subscription.filter, left: start.left }));
+        if !is_bare {
+            let (filter, left) = (subscription.filter, subscription.limit);
+            client.narrow = Some(Box::new(Narrow { filter, left, replay_from: Some(start.from) }));
         }
         self.clients.insert(key.index, client);
-        self.ready.push_back(key);
+        if !is_bare && start.from == self.log.head() {
+            self.go_live(key);
+        }
+        self.queue_first(key);
     }
 
     /// The client is gone or is to go, for this reason; `poll_closed` names it.
@@ -266,7 +268,7 @@ impl Hub {
         self.leave_lists(key);
         let Some(client) = self.clients.remove(key) else { return };
         if let Some(narrow) = &client.narrow
-            && narrow.left != Some(0)
+            && narrow.is_indexed()
         {
             self.index.remove(key, &narrow.filter);
         }
@@ -325,6 +327,7 @@ impl Hub {
             sent: client.sent,
             filter: client.narrow.as_ref().map(|narrow| &narrow.filter),
             is_blocked: matches!(client.flow, Flow::Blocked { .. }),
+            is_replaying: client.is_replaying(),
         })
     }
 }

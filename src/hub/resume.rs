@@ -1,27 +1,32 @@
-//! Where a client begins: live, or with what it missed.
+//! Where a client begins, and how one with a filter goes over what it missed.
+//!
+//! A cursor needs nothing but its place. A client with a filter goes over the log piece by piece
+//! (`Hub::replay`), a bounded number of frames each time that it has been sent what it had: until it is at
+//! the head it stands in no index, so that what is live never comes before what is replayed.
 
-use std::collections::VecDeque;
-use std::ops::Range;
-
-use super::Subscription;
+use super::client::{Ending, Narrow};
 use super::log::{Log, Place};
-use super::outbox::Outbox;
-use crate::limits::RESUME_ID_BYTES;
+use super::{CloseReason, Hub, Subscription};
+use crate::key::Key;
+use crate::limits::{KIB, RESUME_ID_BYTES};
 use crate::sse::{self, GapReason};
 
 /// The resume id that asks for everything kept.
 const EARLIEST: &str = "earliest";
+/// Frames that one piece of a replay goes over...
+const PIECE_FRAMES: usize = 256;
+/// ...and bytes of those that match, but for the last one.
+const PIECE_BYTES: u64 = 64 * KIB as u64;
 
 /// How a client begins.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Start {
-    pub(super) outbox: Outbox,
+    /// The offset of the first frame that it may see.
+    pub(super) from: u64,
     pub(super) gap: Option<Gap>,
-    /// Events that it may still get after what is replayed, if it set a limit.
-    pub(super) left: Option<u64>,
 }
 
-/// What a client must be told before it is replayed anything.
+/// What a client must be told before it is sent anything.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gap {
     pub(super) reason: GapReason,
@@ -29,10 +34,10 @@ pub(super) struct Gap {
     pub(super) requested: Option<String>,
 }
 
-/// Plans the start of a client; at most `replay_bytes` are replayed, the latest ones.
+/// Plans the start of a client: it goes back `replay_bytes` of the log at most.
 pub(super) fn plan(log: &Log, subscription: &Subscription, replay_bytes: u64) -> Start {
     let requested = subscription.resume.as_deref().filter(|id| !id.is_empty());
-    let (from, reason) = match requested {
+    let (wanted, reason) = match requested {
         None => (log.head(), None),
         Some(EARLIEST) => (log.history_start(), None),
         Some(id) => match place(log, id) {
@@ -41,59 +46,13 @@ pub(super) fn plan(log: &Log, subscription: &Subscription, replay_bytes: u64) ->
             Place::Unknown => (log.history_start(), Some(GapReason::UnknownId)),
         },
     };
-    let (outbox, left, was_cut) =
-        if subscription.filter.is_everything_public() && subscription.limit.is_none() {
-            let (offset, was_cut) = cut_cursor(log, from, replay_bytes);
-            (Outbox::Cursor(log.public_position(offset)), None, was_cut)
-        } else {
-            let (frames, was_cut) = matching(log, subscription, from, replay_bytes);
-            let left = subscription.limit.map(|limit| limit - frames.len() as u64);
-            let mut outbox = Outbox::Ranges(Box::default());
-            frames.into_iter().for_each(|frame| outbox.push(frame));
-            (outbox, left, was_cut)
-        };
-    let reason = reason.or(was_cut.then_some(GapReason::Overrun));
-    let gap = reason.map(|reason| Gap { reason, requested: requested.map(shorten) });
-    Start { outbox, gap, left }
+    let from = wanted.max(log.kept_within(replay_bytes));
+    let reason = reason.or((from > wanted).then_some(GapReason::Overrun));
+    Start { from, gap: reason.map(|reason| Gap { reason, requested: requested.map(shorten) }) }
 }
 
 fn place(log: &Log, id: &str) -> Place {
     if id.len() > RESUME_ID_BYTES { Place::Unknown } else { log.locate(id) }
-}
-
-/// The offset at which a bare cursor begins so that at most `replay_bytes` are replayed.
-fn cut_cursor(log: &Log, from: u64, replay_bytes: u64) -> (u64, bool) {
-    let head = log.public_head();
-    if head - log.public_position(from) <= replay_bytes {
-        return (from, false);
-    }
-    let frames = log.kept_from(from).map(|(_, range)| range);
-    let fits = |range: &Range<u64>| head - log.public_position(range.start) <= replay_bytes;
-    let first = frames.rev().take_while(fits).last();
-    (first.map_or(log.head(), |range| range.start), true)
-}
-
-/// The frames that match, up to the limit, the oldest ones cut off beyond `replay_bytes`.
-fn matching(
-    log: &Log,
-    subscription: &Subscription,
-    from: u64,
-    replay_bytes: u64,
-) -> (VecDeque<Range<u64>>, bool) {
-    let limit = subscription.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let filter = &subscription.filter;
-    let matches = log.kept_from(from).filter(|(frame, range)| {
-        let name = sse::event_name(sse::body_of(log.frame_bytes(range.start)));
-        filter.matches(name, frame.tenant(), frame.topics())
-    });
-    let mut frames: VecDeque<Range<u64>> = matches.map(|(_, range)| range).take(limit).collect();
-    let mut bytes: u64 = frames.iter().map(|range| range.end - range.start).sum();
-    let was_cut = bytes > replay_bytes;
-    while bytes > replay_bytes {
-        let Some(oldest) = frames.pop_front() else { break };
-        bytes -= oldest.end - oldest.start;
-    }
-    (frames, was_cut)
 }
 
 fn shorten(id: &str) -> String {
@@ -102,4 +61,65 @@ fn shorten(id: &str) -> String {
         end -= 1;
     }
     id[..end].to_owned()
+}
+
+impl Hub {
+    /// Puts the next piece of its replay into the outbox of a client with a filter, when that is empty.
+    /// At the head of the log the client goes live.
+    pub(super) fn replay(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let Some(narrow) = &mut client.narrow else { return };
+        let Some(from) = narrow.replay_from else { return };
+        if client.outbox.is_behind(&self.log) {
+            return;
+        }
+        let mut next = from;
+        for (frame, range) in self.log.frames_from(from).take(PIECE_FRAMES) {
+            next = range.end;
+            let name = sse::event_name(sse::body_of(self.log.frame_bytes(&range)));
+            if !narrow.filter.matches(name, frame.tenant(), frame.topics()) {
+                continue;
+            }
+            client.outbox.push(range);
+            if narrow.count_down() {
+                client.ending = Ending::WhenSent(CloseReason::Limit);
+                narrow.replay_from = None;
+                return;
+            }
+            if client.outbox.pending_bytes(&self.log) >= PIECE_BYTES {
+                break;
+            }
+        }
+        narrow.replay_from = Some(next);
+        if next == self.log.head() {
+            self.go_live(key);
+        }
+    }
+
+    /// A client with a filter has gone over all that there is: from now on the index finds it.
+    pub(super) fn go_live(&mut self, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        // What is left of the replay may be more than its bound, and the heartbeats of the time before
+        // would come too late.
+        client.replay = client.outbox.pending_bytes(&self.log);
+        self.heartbeat.paid(&mut client.pulse);
+        if let Some(narrow) = &mut client.narrow {
+            narrow.replay_from = None;
+            self.index.insert(key, &narrow.filter);
+        }
+    }
+}
+
+impl Narrow {
+    /// Counts an event against the limit; whether that was the last one.
+    pub(super) fn count_down(&mut self) -> bool {
+        let Some(left) = &mut self.left else { return false };
+        *left -= 1;
+        *left == 0
+    }
+
+    /// Whether the index finds it.
+    pub(super) fn is_indexed(&self) -> bool {
+        self.replay_from.is_none() && self.left != Some(0)
+    }
 }

@@ -61,7 +61,7 @@ impl Hub {
         }
         let takes_number = self.clients.iter().any(|(_, client)| client.pulse.has_id());
         self.heartbeat.beat(&mut self.log, now.wall, takes_number);
-        self.ready.extend(self.idle_bare.drain(..));
+        self.wake_bare();
         for key in std::mem::take(&mut self.idle_narrow) {
             self.queue(key, None);
         }

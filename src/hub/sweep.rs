@@ -96,21 +96,24 @@ impl Hub {
             Flow::Idle { .. } => None,
             Flow::Blocked { .. } => return false,
         };
-        if client.outbox.is_lost(&self.log) {
+        if client.is_lost(&self.log) {
             self.close(key, CloseReason::Overrun);
             return false;
         }
+        let was_replaying = client.replay_from().is_some();
+        self.replay(key);
         let Some(client) = self.clients.get_mut(key) else { return false };
-        let (log, deliveries) = (&self.log, &mut self.deliveries);
+        let (log, deliveries, is_live) = (&self.log, &mut self.deliveries, !client.is_replaying());
         let mut delivered = 0;
         let flushed = client.flush(
             log,
             &self.heartbeat,
             |slices| wire.send(key, slices),
-            |range| delivered += deliveries.add(range, log),
+            |range| delivered += deliveries.add(range, is_live, log),
         );
         client.sent += delivered;
         match flushed {
+            Flushed::Nothing | Flushed::All if client.replay_from().is_some() => self.queue(key, None),
             Flushed::Nothing | Flushed::All => self.rest(key),
             Flushed::More => self.queue(key, None),
             Flushed::Blocked(0) => self.block(key, blocked_since.unwrap_or(now)),
@@ -120,7 +123,8 @@ impl Hub {
                 self.close(key, CloseReason::of(kind));
             }
         }
-        flushed != Flushed::Nothing
+        // Going over a piece of the log takes about as long as a send.
+        flushed != Flushed::Nothing || was_replaying
     }
 
     /// A client has been sent everything: it rests, or ends.
@@ -148,7 +152,7 @@ impl Hub {
         let (pending, bound) =
             (client.pending_bytes(&self.log), client.bound(&self.log, self.options.buffer_bytes as u64));
         // A cursor is counted in public bytes ever appended, and so is what it is overrun at.
-        let overrun_at = self.log.public_head() + bound - pending.min(bound);
+        let overrun_at = self.log.public_head().saturating_add(bound - pending.min(bound));
         client.flow = Flow::Blocked { since, overrun_at };
         self.stalls.set(key, None, Some(since.after(self.options.stall_timeout)));
         if client.is_bare() {
@@ -156,6 +160,24 @@ impl Hub {
         }
         if pending > bound {
             self.close(key, CloseReason::Overrun);
+        }
+    }
+
+    /// Has all idle clients with a cursor swept; their own state is brought up when they are.
+    pub(super) fn wake_bare(&mut self) {
+        if self.ready.is_empty() {
+            let idle = std::mem::take(&mut self.idle_bare);
+            self.idle_bare = std::mem::replace(&mut self.ready, idle.into()).into();
+        } else {
+            self.ready.extend(self.idle_bare.drain(..));
+        }
+    }
+
+    /// A newcomer is greeted before others are swept.
+    pub(super) fn queue_first(&mut self, key: Key) {
+        self.ready.push_front(key);
+        for pass in &mut self.passes {
+            pass.until += 1;
         }
     }
 

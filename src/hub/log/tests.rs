@@ -41,7 +41,7 @@ fn ids_are_found_kept_expired_or_unknown() {
     for name in ["a", "b", "c", "d"] {
         log.append(&event(name, 1, None), Now::default());
     }
-    let starts: Vec<u64> = log.kept_from(0).map(|(_, range)| range.start).collect();
+    let starts: Vec<u64> = log.frames_from(0).map(|(_, range)| range.start).collect();
     assert_eq!(log.locate(&id(2, "b")), Place::After(starts[2]));
     assert_eq!(log.locate(&id(4, "d")), Place::After(log.head()));
     log.trim(&options(usize::MAX, 2), Mono::ZERO);
@@ -60,7 +60,7 @@ fn another_node_s_id_is_found_by_its_fingerprint() {
     for name in ["a", "b", "a", "c"] {
         log.append(&event(name, 1, None), Now::default());
     }
-    let starts: Vec<u64> = log.kept_from(0).map(|(_, range)| range.start).collect();
+    let starts: Vec<u64> = log.frames_from(0).map(|(_, range)| range.start).collect();
     let foreign = id(900, "b").replace("i-", "other-");
     assert_eq!(log.locate(&foreign), Place::After(starts[2]));
     let twice = id(900, "a").replace("i-", "other-");
@@ -137,7 +137,7 @@ proptest! {
             let head = all.last().unwrap().0.end;
             prop_assert_eq!(log.head(), head);
             prop_assert!(log.tail() <= head.saturating_sub(buffer_bytes as u64).max(all[0].0.start));
-            let kept: Vec<_> = log.kept_from(log.tail()).map(|(_, range)| range).collect();
+            let kept: Vec<_> = log.frames_from(log.history_start()).map(|(_, range)| range).collect();
             let wanted: Vec<_> = all.iter().rev().take(history_events).map(|(range, ..)| range.clone())
                 .take_while(|range| head - range.start <= history_bytes as u64).collect();
             prop_assert_eq!(&kept, &wanted.into_iter().rev().collect::<Vec<_>>());
@@ -145,9 +145,9 @@ proptest! {
             let bytes: Vec<u8> = there.iter().flat_map(|(_, _, frame)| frame.clone()).collect();
             prop_assert_eq!(read(&log, log.tail()..head), bytes);
             prop_assert_eq!(log.appended(), at as u64 + 1);
-            for (frame, range) in log.kept_from(log.tail()) {
+            for (frame, range) in log.frames_from(log.history_start()) {
                 prop_assert_eq!(frame.start, range.start);
-                prop_assert_eq!(log.frame_bytes(range.start).len() as u64, range.end - range.start);
+                prop_assert_eq!(log.frame_bytes(&range).len() as u64, range.end - range.start);
             }
 
             // A bare cursor that goes from run to run sees each public frame, and nothing else.

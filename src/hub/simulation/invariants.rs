@@ -61,16 +61,16 @@ fn check_index(hub: &Hub) {
                         client.narrow.as_ref().is_some_and(|narrow| narrow.filter.takes_type(name))
                     })
                     .collect();
-                let wanted: BTreeSet<Key> = hub
-                    .clients
-                    .iter()
-                    .filter(|(_, client)| {
-                        client.narrow.as_ref().is_some_and(|narrow| {
-                            narrow.left != Some(0) && narrow.filter.sees(name, &audience)
+                let wanted: BTreeSet<Key> =
+                    hub.clients
+                        .iter()
+                        .filter(|(_, client)| {
+                            client.narrow.as_ref().is_some_and(|narrow| {
+                                narrow.is_indexed() && narrow.filter.sees(name, &audience)
+                            })
                         })
-                    })
-                    .map(|(key, _)| key)
-                    .collect();
+                        .map(|(key, _)| key)
+                        .collect();
                 assert_eq!(found, wanted);
             }
         }

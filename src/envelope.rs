@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::clock::Wall;
@@ -141,6 +142,8 @@ pub struct Envelope<'a> {
     pub payload: &'a str,
     /// When it was published.
     pub ts: Option<Wall>,
+    /// The same as the JSON string that it was received as.
+    pub ts_text: Option<Cow<'a, str>>,
     /// Whose it is.
     pub tenant: Option<Cow<'a, str>>,
     /// Its topics.
@@ -176,7 +179,8 @@ impl<'a> Envelope<'a> {
             trace_id: raw.optional_text(Field::TraceId, NAME_BYTES)?,
             payload: raw.get(Field::Payload).ok_or(Error::Missing(Field::Payload))?,
             ts: raw.ts()?,
-            tenant: raw.optional_text(Field::Tenant, TENANT_BYTES)?,
+            ts_text: raw.get(Field::Ts).map(Cow::Borrowed),
+            tenant: raw.tenant()?,
             topics: raw.topics()?,
             origin: origin.zip(origin_seq),
         })
@@ -238,6 +242,14 @@ impl<'a> RawFields<'a> {
         let Some(text) = self.text(Field::Ts)? else { return Ok(None) };
         let rule = "must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z";
         timestamp::parse(&text).map(Some).ok_or(Error::Invalid(Field::Ts, rule))
+    }
+
+    fn tenant(&self) -> Result<Option<Cow<'a, str>>, Error> {
+        let tenant = self.optional_text(Field::Tenant, TENANT_BYTES)?;
+        if tenant.as_ref().is_some_and(|tenant| tenant.is_empty()) {
+            return Err(Error::Invalid(Field::Tenant, "must not be empty: leave it out for everybody"));
+        }
+        Ok(tenant)
     }
 
     fn topics(&self) -> Result<Vec<Cow<'a, str>>, Error> {
@@ -338,11 +350,13 @@ fn nests_deeper_than(limit: usize, json: &str) -> bool {
 }
 
 /// What the parser disliked and where, without what it read.
-fn describe(error: &serde_json::Error) -> String {
+pub(crate) fn describe(error: &serde_json::Error) -> String {
+    let text = error.to_string();
     let what = match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Data => "it is a value of another type",
-        _ => "it is malformed",
+        Category::Eof => "it ends too early",
+        Category::Data => "it is a value of another type",
+        // What was expected, in the parser's fixed words.
+        Category::Syntax | Category::Io => text.split(" at line ").next().unwrap_or_default(),
     };
     format!("{what} (line {}, column {})", error.line(), error.column())
 }

@@ -15,6 +15,8 @@ pub struct Event {
     pub ts: Option<Wall>,
     /// Who may see it.
     pub audience: Audience,
+    /// What it is about.
+    pub subject: Subject,
 }
 
 impl Event {
@@ -23,6 +25,15 @@ impl Event {
     pub fn name(&self) -> &str {
         sse::event_name(&self.body)
     }
+}
+
+/// What an event is about: for logs and `/stats`, never for clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The entity.
+    pub id: Box<str>,
+    /// The publisher's trace.
+    pub trace_id: Option<Box<str>>,
 }
 
 /// Who may see an event, and under which topics it is found.

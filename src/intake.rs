@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::clock::Wall;
 use crate::envelope::{self, Envelope};
-use crate::event::{Audience, Event};
+use crate::event::{Audience, Event, Subject};
 use crate::id::Fingerprint;
 use crate::mapping::{self, Map, Public};
 use crate::sse;
@@ -53,7 +53,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("the body is empty: it must hold at least one envelope"),
+            Self::Empty => f.write_str("there is no envelope in the body"),
             Self::Malformed(error) | Self::Envelope { error, .. } => error.fmt(f),
         }
     }
@@ -109,10 +109,11 @@ impl Intake {
                 self.collect(lines.filter(|line| !line.is_empty()), now)
             }
             BatchFormat::Json if body.starts_with(b"[") => {
-                let elements: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| {
-                    let place = format!("line {}, column {}", error.line(), error.column());
-                    Error::Malformed(envelope::Error::Json(format!("the array is malformed ({place})")))
-                })?;
+                if std::str::from_utf8(body).is_err() {
+                    return Err(Error::Malformed(envelope::Error::Encoding));
+                }
+                let elements: Vec<&RawValue> = serde_json::from_slice(body)
+                    .map_err(|error| Error::Malformed(envelope::Error::Json(envelope::describe(&error))))?;
                 if elements.is_empty() {
                     return Err(Error::Empty);
                 }
@@ -140,7 +141,8 @@ impl Intake {
         let completed;
         if envelope.ts.is_none() {
             completed = with_ts(envelope.text, now);
-            envelope = Envelope { text: &completed, ts: Some(now), ..envelope };
+            let ts_text = Some(format!("\"{}\"", timestamp::format(now)).into());
+            envelope = Envelope { text: &completed, ts: Some(now), ts_text, ..envelope };
         }
         match self.event(&envelope) {
             Some(event) => batch.events.push(event),
@@ -175,6 +177,10 @@ impl Intake {
             audience: Audience {
                 tenant: envelope.tenant.as_deref().map(Box::from),
                 topics: self.topics(envelope),
+            },
+            subject: Subject {
+                id: (&*envelope.id).into(),
+                trace_id: envelope.trace_id.as_deref().map(Box::from),
             },
         })
     }
@@ -211,8 +217,8 @@ fn public_envelope(envelope: &Envelope<'_>, name: &str, payload: &str) -> String
         out += &format!(r#","traceId":{}"#, text(trace_id));
     }
     out += &format!(r#","payload":{payload}"#);
-    if let Some(ts) = envelope.ts {
-        out += &format!(r#","ts":"{}""#, timestamp::format(ts));
+    if let Some(ts) = &envelope.ts_text {
+        out += &format!(r#","ts":{ts}"#);
     }
     out.push('}');
     out

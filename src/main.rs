@@ -70,6 +70,9 @@ fn fail(problem: &str, code: u8) -> ExitCode {
 /// Writes `text` to standard output.
 fn print(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    ExitCode::SUCCESS
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&error.to_string(), EXIT_FAILURE),
+        _ => ExitCode::SUCCESS,
+    }
 }

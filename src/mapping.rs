@@ -113,8 +113,11 @@ pub fn find<'p>(payload: &'p str, fields: &[String]) -> Vec<Option<&'p str>> {
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut values = vec![None; self.0.len()];
-            while let Some(Text(key)) = map.next_key()? {
-                if let Some(at) = self.0.iter().position(|field| *field == key) {
+            // A key may be no text (a lone surrogate); then it is no field of ours.
+            while let Some(key) = map.next_key::<&RawValue>()? {
+                let key = serde_json::from_str(key.get()).ok();
+                let position = key.and_then(|Text(key)| self.0.iter().position(|field| *field == key));
+                if let Some(at) = position {
                     values[at] = Some(map.next_value::<&RawValue>()?.get());
                 } else {
                     map.next_value::<IgnoredAny>()?;
@@ -155,6 +158,14 @@ mod tests {
     #[test]
     fn a_field_that_stands_twice_counts_as_the_last() {
         assert_eq!(select(r#"{"a":1,"\u0061":2}"#, &fields(&["a"])), r#"{"a":2}"#);
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_hides_no_other() {
+        assert_eq!(
+            select(r#"{"\ud800":1,"a":2,"\udfff":3,"b":4}"#, &fields(&["a", "b"])),
+            r#"{"a":2,"b":4}"#
+        );
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn every_kind_of_value_is_read_from_each_source() {
          stream = { heartbeat = 'off', heartbeat_style = 'comment', data = 'envelope', history_age = '1h', \
                     history_events = 5, buffer_bytes = 300000, replay_bytes = '1 MB' }\n\
          topics.from_payload = ['customerId', 'a b']\n\
-         cors.origins = ['*', 'https://a.example:8443']\n\
+         cors.origins = ['https://b.example', 'https://a.example:8443']\n\
          log = { level = 'off', format = 'json' }\n\
          [[map]]\nevent_type = 'A'\nevent = 'a'\n\
          [[map]]\nevent_type = 'B'\nevent = 'a'\nfields = []\n",
@@ -137,7 +137,7 @@ fn every_kind_of_value_is_read_from_each_source() {
         ("stream-buffer-bytes", "300000"),
         ("stream-replay-bytes", "1 MB"),
         ("topics-from-payload", "customerId, a b"),
-        ("cors-origins", "*,https://a.example:8443"),
+        ("cors-origins", "https://b.example,https://a.example:8443"),
         ("log-level", "off"),
         ("log-format", "json"),
         ("map", "[{event_type='A',event='a'},{event_type='B',event='a',fields=[]}]"),
@@ -248,7 +248,7 @@ fn the_output_of_check_is_a_file_of_the_same_configuration() {
         "--stream-heartbeat=off",
         "--stream-history-age=36h",
         "--limits-body-bytes=1000001",
-        "--cors-origins=*,http://[::1]:3000",
+        "--cors-origins=https://b.example,http://[::1]:3000",
         "--server-instance=n.1",
         "--map=[{event_type=\"\\\"#'\",event='ü',fields=['a\"b','c\\d']},{event_type='B',event='b'}]",
     ];

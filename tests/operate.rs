@@ -465,6 +465,19 @@ fn while_draining_it_is_not_ready_and_takes_no_new_streams() {
 }
 
 #[test]
+fn a_publish_that_had_begun_is_finished_where_nothing_else_holds_the_drain_open() {
+    let mut server = Server::start();
+    let body = tick(1);
+    let mut publisher = half_a_publish(&server, &body);
+    wait_until("its head was read", DEADLINE, || metric(&server, "ssecast_open_connections") >= Some(2.0));
+    server.signal(Signal::TERM);
+    wait_until("it drains", DEADLINE, || server.log().contains("draining"));
+    publisher.send(&body.as_bytes()[body.len() - 5..]);
+    assert_eq!(publisher.read_response("POST").status, 202);
+    assert_eq!(server.wait_for_exit(DEADLINE), 0);
+}
+
+#[test]
 fn nobody_can_hold_a_drain_open_for_longer_than_it_lasts() {
     let mut server =
         Setup::new().flag("--server-drain", "1s").flag("--stream-buffer-bytes", "16777216").start();

@@ -57,6 +57,23 @@ fn the_head_says_stream_and_nothing_may_keep_it_back() {
 }
 
 #[test]
+fn the_head_of_a_stream_names_an_origin_once() {
+    let server = Setup::new().flag("--cors-origins", "https://shop.example").start();
+    for method in ["HEAD", "GET"] {
+        let mut conn = Conn::open(server.addr());
+        conn.send(&compose(method, "/events", &[("Origin", "https://shop.example")], b""));
+        let head = conn.read_head().expect("an answer");
+        let count =
+            |name: &str| head.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name)).count();
+        for name in
+            ["Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Content-Type", "Vary"]
+        {
+            assert_eq!(count(name), 1, "{method} {name}");
+        }
+    }
+}
+
+#[test]
 fn head_gets_the_head_and_no_stream() {
     let server = Server::start();
     let mut conn = Conn::open(server.addr());

@@ -97,12 +97,16 @@ impl Context<'_> {
             _ if request.target.is_asterisk() => {
                 Decision::Respond(Response::new(204).header("Allow", route::ANY))
             }
-            None => Decision::Respond(Response::problem(404, "there is nothing at this path")),
+            None => Decision::Respond(Response::problem(
+                404,
+                &format!("nothing is here; there are {}", route::all()),
+            )),
             Some(route) if request.method == Method::Options => {
                 Decision::Respond(self.settings.cors.preflight(request, route.allow()))
             }
             Some(route) if !route.allows(request.method) => Decision::Respond(
-                Response::problem(405, "this path does not take this method").header("Allow", route.allow()),
+                Response::problem(405, &format!("this path takes {}", route.allow()))
+                    .header("Allow", route.allow()),
             ),
             Some(Route::Events) => stream::decide(self, request),
             Some(route) if self.refusal == Some(Refusal::Full) => {
@@ -117,10 +121,11 @@ impl Context<'_> {
             Some(Route::Stats) => Decision::Respond(operate::stats(self)),
             Some(Route::Clients) => Decision::Respond(operate::clients(self, request)),
         };
-        match decision {
-            Decision::Respond(response) => Decision::Respond(self.settings.cors.mark(request, response)),
-            other => other,
-        }
+        let Decision::Respond(response) = decision else { return decision };
+        let response = self.settings.cors.mark(request, response);
+        // Those beyond the cap are few, and must not be held by one client.
+        let is_last = self.refusal == Some(Refusal::Full);
+        Decision::Respond(if is_last { response.closing() } else { response })
     }
 
     /// Answers a request whose body was read.

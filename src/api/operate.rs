@@ -21,7 +21,15 @@ pub(super) fn healthz() -> Response {
 
 pub(super) fn readyz(context: &Context<'_>) -> Response {
     if context.refusal == Some(Refusal::Draining) {
-        return Response::problem(503, "not ready: draining").header("Retry-After", "5");
+        let body = json!({
+            "status": 503,
+            "title": "Service Unavailable",
+            "detail": "not ready: draining",
+            "components": ["draining"],
+        });
+        return Response::new(503)
+            .text("application/problem+json", body.to_string())
+            .header("Retry-After", "5");
     }
     Response::new(200).json(json!({ "status": "ready", "mode": context.bus.mode().name() }).to_string())
 }
@@ -58,6 +66,11 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
             "oldest_id": log.oldest_id(),
             "last_id": (log.appended() > 0).then(|| log.last_id().to_string()),
         },
+        "last_published": context.bus.last().map(|last| json!({
+            "event": last.name,
+            "id": last.subject.id,
+            "trace_id": last.subject.trace_id,
+        })),
         "lag": { "clients": lags.len(), "max_bytes": lags.iter().max().copied().unwrap_or(0) },
         "totals": {
             "published": metrics.published,
@@ -72,8 +85,12 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
     Response::new(200).json(stats.to_string())
 }
 
+/// Of nothing there are none.
 fn percentiles(of: Percentiles) -> Value {
-    json!({ "count": of.count, "p50": of.p50, "p90": of.p90, "p99": of.p99, "p99.9": of.p999, "max": of.max })
+    if of.count == 0 {
+        return json!({ "count": 0, "p50": null, "p90": null, "p99": null, "p999": null, "max": null });
+    }
+    json!({ "count": of.count, "p50": of.p50, "p90": of.p90, "p99": of.p99, "p999": of.p999, "max": of.max })
 }
 
 pub(super) fn clients(context: &Context<'_>, request: &Request) -> Response {

@@ -19,13 +19,13 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
     if context.refusal == Some(Refusal::Draining) {
         return Decision::Respond(refuse("the server is about to end"));
     }
-    let Some(format) = format_of(request) else {
-        let detail = "the body must be application/json or application/x-ndjson, without a content coding";
-        return Decision::Respond(Response::problem(415, detail).header("Accept-Post", ACCEPTED));
-    };
     if request.body == BodyKind::None {
         return Decision::Respond(Response::problem(400, &Error::Empty.to_string()));
     }
+    let Some(format) = format_of(request) else {
+        let detail = "send Content-Type: application/json or application/x-ndjson, and no Content-Encoding";
+        return Decision::Respond(Response::problem(415, detail).header("Accept-Post", ACCEPTED));
+    };
     Decision::ReadBody(Incoming { format, cors: context.settings.cors.headers(request) })
 }
 

@@ -17,6 +17,11 @@ pub(super) enum Route {
 /// The methods of `OPTIONS *`.
 pub(super) const ANY: &str = "GET, HEAD, POST, OPTIONS";
 
+/// The paths that there are.
+pub(super) fn all() -> String {
+    Route::ALL.map(Route::path).join(", ")
+}
+
 impl Route {
     const ALL: [Self; 7] =
         [Self::Events, Self::Publish, Self::Healthz, Self::Readyz, Self::Metrics, Self::Stats, Self::Clients];

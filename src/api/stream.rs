@@ -14,19 +14,19 @@ const RESUME_PARAMETERS: [&str; 4] = ["lastEventId", "lastEventID", "last_event_
 const SHED_RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 
 pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
-    let head = context.settings.cors.mark(request, head());
     let subscription = match subscription(request, context.settings.filters, context.settings.open_tenants) {
         Ok(subscription) => subscription,
         Err(detail) => return Decision::Respond(Response::problem(400, detail)),
     };
     if request.method == Method::Head {
-        return Decision::Respond(head.close_delimited());
+        return Decision::Respond(head().close_delimited());
     }
     if context.refusal.is_some() {
         context.hub.metrics_mut().shed += 1;
         return Decision::Respond(shed(context.jitter));
     }
-    Decision::Stream(head.close_delimited().into_last_bytes(), subscription)
+    let head = context.settings.cors.mark(request, head().close_delimited());
+    Decision::Stream(head.into_last_bytes(), subscription)
 }
 
 fn head() -> Response {
@@ -49,8 +49,10 @@ fn shed(jitter: f64) -> Response {
 
 fn subscription(request: &Request, filters: usize, open_tenants: bool) -> Result<Subscription, &'static str> {
     let target = &request.target;
-    let types: Vec<Box<str>> = target.query_all("type").map(Box::from).collect();
-    let topics: Vec<TopicPattern> = target.query_all("topic").map(TopicPattern::new).collect();
+    // An empty value asks for nothing in particular, as if it were not there.
+    let values = |name| target.query_all(name).filter(|value| !value.is_empty());
+    let types: Vec<Box<str>> = values("type").map(Box::from).collect();
+    let topics: Vec<TopicPattern> = values("topic").map(TopicPattern::new).collect();
     if types.len() + topics.len() > filters {
         return Err("there are more type and topic parameters than limits.filters");
     }

@@ -7,6 +7,7 @@ mod mode;
 pub use mode::Mode;
 
 use crate::clock::Now;
+use crate::event::Subject;
 use crate::hub::Hub;
 use crate::intake::Batch;
 
@@ -38,17 +39,27 @@ pub struct Receipt {
     pub last_id: Option<String>,
 }
 
+/// The last event that was published here, for people who look for theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastEvent {
+    /// Its SSE event name.
+    pub name: String,
+    /// What it is about.
+    pub subject: Subject,
+}
+
 /// The bus.
 #[derive(Debug)]
 pub struct Bus {
     mode: Mode,
+    last: Option<LastEvent>,
 }
 
 impl Bus {
     /// A bus in this mode.
     #[must_use]
     pub const fn new(mode: Mode) -> Self {
-        Self { mode }
+        Self { mode, last: None }
     }
 
     /// The mode in force.
@@ -57,10 +68,21 @@ impl Bus {
         self.mode
     }
 
+    /// The last event that was published here.
+    #[must_use]
+    pub const fn last(&self) -> Option<&LastEvent> {
+        self.last.as_ref()
+    }
+
     /// Publishes a batch: when the receipt is there, its events are in the local log.
     pub fn publish(&mut self, batch: &Batch, hub: &mut Hub, now: Now) -> Receipt {
         for event in &batch.events {
             hub.append(event, now);
+            let (id, trace) = (&*event.subject.id, event.subject.trace_id.as_deref().unwrap_or_default());
+            log::debug!(event = event.name(), id, trace; "published");
+        }
+        if let Some(event) = batch.events.last() {
+            self.last = Some(LastEvent { name: event.name().to_owned(), subject: event.subject.clone() });
         }
         let via = Via::Local;
         let accepted = batch.accepted();

@@ -26,6 +26,12 @@ pub(super) fn relations(config: &Config, origins: &Origins) -> Vec<String> {
             origins.of("bus.mode")
         ));
     }
+    if config.cors.origins.len() > 1 && config.cors.origins.iter().any(|origin| origin == "*") {
+        problems.push(format!(
+            "{} has * beside other origins: * is for all of them, and without credentials",
+            shown("cors.origins")
+        ));
+    }
     if !is_loopback(config.server.listen) && !config.auth.open_publish {
         problems.push(format!(
             "{} is open to other machines, and anyone there could publish: listen on 127.0.0.1 or [::1], \
@@ -156,6 +162,12 @@ mod tests {
         config.limits.head_bytes = 1024;
         config.stream.buffer_bytes = 1024;
         assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_origin_is_not_one_of_several() {
+        let text = problem(|c| c.cors.origins = vec!["*".into(), "https://a.example".into()]);
+        assert!(text.contains("cors.origins") && text.contains("has * beside other origins"), "{text}");
     }
 
     #[test]

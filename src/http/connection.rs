@@ -196,6 +196,12 @@ impl Connection {
         matches!(self.state, State::Deciding(_) | State::Answering(_))
     }
 
+    /// Whether a request is in progress: its head came, and it is not answered.
+    #[must_use]
+    pub const fn has_request(&self) -> bool {
+        matches!(self.state, State::Deciding(_) | State::Body { .. } | State::Answering(_))
+    }
+
     /// The bytes to send.
     #[must_use]
     pub fn output(&self) -> &[u8] {

@@ -12,12 +12,12 @@ use std::ops::Range;
 
 use crate::clock::{Mono, Now, Wall};
 use crate::event::{Audience, Event};
-use crate::hub::Options;
 use crate::id::{EventId, Fingerprint, Instance};
 use crate::limits::{KIB, MIB};
 use crate::sse;
 
 use super::gather::Gather;
+use super::options::Options;
 use super::private::PrivateRuns;
 
 /// Bytes of a segment; a larger frame gets a segment of its own.

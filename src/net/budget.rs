@@ -12,6 +12,8 @@ pub(super) const REQUESTS: usize = 16;
 pub(super) const SENDS: usize = 256;
 /// Sends between two readings of the clock.
 pub(super) const SENDS_PER_CLOCK: usize = 64;
+/// Deadlines of connections met in one turn.
+pub(super) const DEADLINES: usize = 256;
 /// Events appended in one turn before those who wait for them get their turn; a batch is not split.
 pub(super) const EVENTS: u64 = 1024;
 /// Readiness taken from the poller at once.

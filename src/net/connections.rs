@@ -151,11 +151,9 @@ impl Connections {
     }
 
     /// The connections that carry requests.
-    pub(super) fn exchanges(&self) -> impl Iterator<Item = (Key, &Exchange)> {
-        self.slab.iter().filter_map(|(index, connection)| match &connection.state {
-            State::Http(exchange) => {
-                Some((Key { index: index as u32, generation: connection.generation }, &**exchange))
-            }
+    pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.slab.iter().filter_map(|(_, connection)| match &connection.state {
+            State::Http(exchange) => Some(&**exchange),
             State::Stream { .. } => None,
         })
     }

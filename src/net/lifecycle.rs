@@ -1,30 +1,11 @@
 //! Signals: draining and reloading.
 
-use super::server::{Ended, Server, intake, settings};
+use super::phase::{Ended, Phase};
+use super::server::Server;
+use super::setup;
 use super::signals::Wish;
-use crate::clock::Mono;
 use crate::config;
 use crate::logging;
-
-/// How far the server's life has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// It serves.
-    Running,
-    /// It says goodbye, until then at most.
-    Draining { until: Mono },
-    /// It was told again to end.
-    Forced,
-}
-
-impl Phase {
-    pub(super) const fn deadline(self) -> Option<Mono> {
-        match self {
-            Self::Draining { until } => Some(until),
-            Self::Running | Self::Forced => None,
-        }
-    }
-}
 
 impl Server {
     pub(super) fn handle_signals(&mut self) {
@@ -57,8 +38,8 @@ impl Server {
     }
 
     fn has_answers_to_give(&self) -> bool {
-        let owes = |http: &crate::http::Connection| http.is_awaiting_response() || !http.output().is_empty();
-        self.connections.exchanges().any(|(_, exchange)| owes(&exchange.http))
+        let owes = |http: &crate::http::Connection| http.has_request() || !http.output().is_empty();
+        self.connections.exchanges().any(|exchange| owes(&exchange.http))
     }
 
     /// Reads the configuration again; one that is wrong changes nothing.
@@ -81,14 +62,16 @@ impl Server {
                 config
             }
             Err(failure) => {
-                let problem = failure.to_string();
-                log::error!(problem = problem.as_str(); "configuration not reloaded, the old one stays");
+                for line in failure.message().lines() {
+                    let problem = line.strip_prefix("error: ").unwrap_or(line);
+                    log::error!(problem; "configuration not reloaded, the old one stays");
+                }
                 return;
             }
         };
         logging::set_level(config.log.level);
-        self.settings = settings(&config);
-        self.intake = intake(&config);
+        self.settings = setup::settings(&config);
+        self.intake = setup::intake(&config);
         self.hub.set_options(config.stream.clone(), self.now.mono);
         self.config = config;
     }

@@ -9,10 +9,15 @@ use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
+
+/// Silence after which the system asks whether the peer is still there (tcp(7), TCP_KEEPIDLE)...
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+/// ...and how often it asks again; TCP_USER_TIMEOUT says when it gives up.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Listener {
     socket: TcpListener,
@@ -43,6 +48,10 @@ impl Listener {
         socket.set_tcp_nodelay(true)?;
         socket.set_send_buffer_size(sndbuf_bytes)?;
         socket.set_tcp_user_timeout(Some(user_timeout))?;
+        // A stream without heartbeats sends nothing that could stay unacknowledged.
+        socket.set_tcp_keepalive(
+            &TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL),
+        )?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into());
@@ -102,5 +111,7 @@ mod tests {
         assert_eq!(socket.send_buffer_size().unwrap(), 2 * 16 * 1024);
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(timeout));
         assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_TIME);
     }
 }

@@ -1,15 +1,22 @@
 //! The shell around the hub: sockets, the poller, signals, clocks. Only this layer asks the system.
+//!
+//! A request's way: `server::handle_event` queues its connection, `drive` reads it, `serve` polls the HTTP
+//! layer for a head or a body, `decide` asks the routes (`api`), and then it is `respond` or `begin_stream`.
+//! A stream's way from then on is the hub's: `hub::Hub::join`, `sweep` in every turn, `close_stream`.
 
 mod budget;
 mod clock;
 mod connections;
-mod exchange;
+mod drive;
 mod lifecycle;
 mod listener;
 mod node;
+mod phase;
 pub mod process;
 mod server;
+mod setup;
 mod signals;
 
 pub use clock::Clock;
-pub use server::{Ended, Error, Server};
+pub use phase::Ended;
+pub use server::{Error, Server};

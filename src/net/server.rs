@@ -2,7 +2,7 @@
 //!
 //! A turn takes what the poller says, then accepts, reads and answers, does what is due, sweeps, and last
 //! closes what is to be closed. Each step has a budget (`budget`) and remembers where it was cut short.
-//! What is done with a connection's bytes is in `exchange`, starting and ending in `lifecycle`.
+//! What is done with a connection's bytes is in `drive`, reloading and ending in `lifecycle`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,12 +16,13 @@ use mio::{Events, Interest, Poll, Token};
 use super::budget;
 use super::clock::Clock;
 use super::connections::Connections;
-use super::lifecycle::Phase;
 use super::listener::{Accepted, Listener};
 use super::node::Rates;
+use super::phase::{Ended, Phase};
 use super::process::{self, OVER_CAP};
+use super::setup;
 use super::signals::Signals;
-use crate::api::{Cors, Settings};
+use crate::api::Settings;
 use crate::bus::Bus;
 use crate::clock::{Mono, Now};
 use crate::config::{Config, Sources};
@@ -31,7 +32,6 @@ use crate::hub::{CloseReason, Closed, Hub};
 use crate::id::Instance;
 use crate::intake::Intake;
 use crate::key::Key;
-use crate::mapping::Map;
 use crate::metrics::Metrics;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -139,10 +139,7 @@ impl Server {
     pub fn bind(config: Config, sources: Sources) -> Result<Self, Error> {
         let clock = Clock::start();
         let now = clock.now();
-        let connections_cap = match config.limits.connections {
-            0 => process::connections_within(process::raise_descriptor_limit()),
-            cap => cap.min(process::connections_within(process::raise_descriptor_limit())),
-        };
+        let connections_cap = connections_cap(config.limits.connections);
         let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
         let listen = config.server.listen;
         let mut listener = Listener::bind(listen, config.stream.sndbuf_bytes, config.stream.user_timeout)
@@ -158,8 +155,8 @@ impl Server {
         let reasons = reasons.into_iter().chain(http::CloseReason::ALL.map(http::CloseReason::name));
         let metrics = Metrics::new(now.mono, reasons.chain([REFUSED]));
         Ok(Self {
-            settings: settings(&config),
-            intake: intake(&config),
+            settings: setup::settings(&config),
+            intake: setup::intake(&config),
             bus: Bus::new(config.bus.mode),
             hub: Hub::new(config.stream.clone(), instance.clone(), metrics, random.u64(..), now.mono),
             instance,
@@ -196,7 +193,7 @@ impl Server {
     /// When the poller fails.
     pub fn run(&mut self) -> Result<Ended, Error> {
         let cap = self.connections_cap;
-        log::info!(instance = self.instance.as_str(), mode = self.bus.mode().name(), connections = cap;
+        log::info!(instance = self.instance.as_str(), mode = self.bus.mode().name(), max_connections = cap;
             "listening on {}", self.address());
         let mut events = Events::with_capacity(budget::READINESS);
         loop {
@@ -327,7 +324,8 @@ impl Server {
     }
 
     fn handle_deadlines(&mut self) {
-        while let Some(key) = self.deadlines.pop_due(self.now.mono) {
+        for _ in 0..budget::DEADLINES {
+            let Some(key) = self.deadlines.pop_due(self.now.mono) else { break };
             self.handle_exchange_deadline(key);
         }
         let is_tick = self.tick_at <= self.now.mono;
@@ -384,27 +382,11 @@ impl Server {
     }
 }
 
-/// How a server ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Everybody was told.
-    Drained,
-    /// It was told twice to end, and did at once.
-    Forced,
-}
-
-/// What routes need of the configuration.
-pub(super) fn settings(config: &Config) -> Settings {
-    Settings {
-        cors: Cors::new(config.cors.origins.clone()),
-        filters: config.limits.filters,
-        open_tenants: config.auth.open_tenants,
+/// The connections that the configuration and the descriptor limit, raised as far as it goes, allow.
+fn connections_cap(wanted: usize) -> usize {
+    let possible = process::connections_within(process::raise_descriptor_limit());
+    if wanted > possible {
+        log::warn!(wanted, possible; "limits.connections is more than the descriptor limit allows");
     }
-}
-
-/// How envelopes become events, as configured.
-pub(super) fn intake(config: &Config) -> Intake {
-    let map = Map::new(config.map.iter().cloned(), config.map_only);
-    let topics = config.topics.from_payload.clone();
-    Intake::new(map, topics, config.stream.data, config.limits.event_bytes)
+    if wanted == 0 { possible } else { wanted.min(possible) }
 }

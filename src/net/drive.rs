@@ -5,8 +5,8 @@ use std::net::Shutdown;
 
 use super::budget;
 use super::connections::State;
-use super::lifecycle::Phase;
 use super::node::View;
+use super::phase::Phase;
 use super::server::Server;
 use crate::api::{Context, Decision, Refusal};
 use crate::http::{Close, CloseReason, Event, Request, Response};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use common::api::{assert_alive, clients, is_listed, last_id, post, post_as, publish, publish_lines};
+use common::api::{assert_alive, clients, is_listed, last_id, metric, post, post_as, publish, publish_lines};
 use common::events::{TS, big_tick, envelope, order_changed, order_created, tick, tick_data, ticks};
 use common::http::{Conn, compose, find, get, request};
 use common::server::{Server, Setup};
@@ -823,6 +823,29 @@ fn clients_that_reset_their_connections_all_at_once_are_gone() {
     publish(&server, &tick(1));
     wait_until("only one is listed", DEADLINE, || clients(&server).len() == 1);
     assert_eq!(data_of(&steady.take(2)), [tick_data(0), tick_data(1)]);
+}
+
+#[test]
+fn a_stream_asked_for_on_a_connection_that_is_broken_is_never_opened() {
+    // A sweep over so many streams with so many heartbeats takes more than one turn of the loop: what a turn
+    // opens is not sent to in the same turn.
+    let server = Setup::new().flag("--stream-heartbeat", "10ms").start();
+    let streams: Vec<Stream> = (0..600).map(|_| Stream::open(&server)).collect();
+    // The socket is found broken after the sixteenth answer, when the stream's turn comes.
+    let requests =
+        [compose("OPTIONS", "*", &[], b"").repeat(16), compose("GET", "/events", &[], b"")].concat();
+    for _ in 0..3000 {
+        let mut conn = Conn::open(server.addr());
+        conn.reset_on_drop();
+        conn.send(&requests);
+    }
+    let open = streams.len() as f64;
+    let active = || metric(&server, "ssecast_active_connections");
+    wait_until("only the steady ones are open", DEADLINE, || active() == Some(open));
+    let closed = metric(&server, "ssecast_connections_closed_total").unwrap_or_default();
+    let connections = metric(&server, "ssecast_open_connections").unwrap_or_default();
+    assert!(connections <= open + 2.0 && closed >= 3000.0, "{connections} open, {closed} closed");
+    drop(streams);
 }
 
 #[test]

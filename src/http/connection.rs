@@ -135,6 +135,15 @@ impl Connection {
         }
     }
 
+    /// The socket broke: nothing more reaches the client, and what it sent is acted on no further.
+    pub fn handle_broken(&mut self) {
+        if !matches!(self.state, State::Closed { .. }) {
+            self.input.clear();
+            self.rejected = None;
+            self.state = closed(CloseReason::Client);
+        }
+    }
+
     /// What the caller has to act on next; to be called until `None`.
     pub fn poll_event(&mut self, now: Mono, limits: &Limits) -> Option<Event> {
         let event = match &self.state {
@@ -248,9 +257,9 @@ impl Connection {
             State::Deciding(_) | State::Answering(_) => {
                 !self.has_backlog() && self.input.len() < INPUT_AHEAD_BYTES
             }
-            State::Fresh { .. } | State::Idle { .. } | State::Head { .. } | State::Body { .. } => {
-                !self.has_backlog()
-            }
+            // Requests that wait for their turn are read no further, or the client would fill the memory.
+            State::Head { ref scan, .. } => !self.has_backlog() && scan.has_seen(self.input.len()),
+            State::Fresh { .. } | State::Idle { .. } | State::Body { .. } => !self.has_backlog(),
         }
     }
 

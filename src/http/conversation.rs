@@ -339,6 +339,36 @@ fn requests_in_one_packet_are_answered_in_order() {
 }
 
 #[test]
+fn nothing_is_acted_on_once_the_socket_broke() {
+    let (mut connection, limits) = (Connection::new(Mono::ZERO, &Limits::default()), Limits::default());
+    let get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    connection.handle_input(get.repeat(2).as_bytes(), Mono::ZERO, &limits);
+    assert!(matches!(connection.poll_event(Mono::ZERO, &limits), Some(Event::Head(_))));
+    connection.respond(Response::new(200), Mono::ZERO, &limits);
+    connection.handle_broken();
+    connection.handle_eof();
+    assert_eq!(connection.poll_event(Mono::ZERO, &limits), None);
+    assert!(connection.output().is_empty() && !connection.wants_input());
+    assert_eq!(connection.poll_close(), Some(Close::Done(CloseReason::Client)));
+    connection.handle_broken();
+    assert_eq!(connection.poll_close(), None);
+}
+
+#[test]
+fn requests_that_wait_for_their_turn_keep_others_from_being_read() {
+    let (mut connection, limits) = (Connection::new(Mono::ZERO, &Limits::default()), Limits::default());
+    let (get, half) = ("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a HTTP/1.1\r");
+    connection.handle_input([get, get, half].concat().as_bytes(), Mono::ZERO, &limits);
+    for _ in 0..2 {
+        assert!(!connection.wants_input());
+        assert!(matches!(connection.poll_event(Mono::ZERO, &limits), Some(Event::Head(_))));
+        connection.respond(Response::new(200), Mono::ZERO, &limits);
+    }
+    assert_eq!(connection.poll_event(Mono::ZERO, &limits), None);
+    assert!(connection.wants_input(), "only more input takes half a head on");
+}
+
+#[test]
 fn a_body_that_is_not_read_ends_the_connection() {
     let deny = "POST /deny HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
     check(deny.as_bytes(), "POST /deny; shutdown; done finished");
@@ -533,13 +563,13 @@ fn who_does_not_read_is_not_read() {
     // The client reads at last: the rest is answered, and its head timeout begins now.
     let later = Mono::from_micros(29_000_000);
     connection.handle_output_taken(connection.output().len(), later);
-    assert!(connection.wants_input());
     assert_eq!(connection.deadline(), Some(later.after(limits.head_timeout)));
     while let Some(Event::Head(_)) = connection.poll_event(later, &limits) {
         connection.respond(Response::new(200), later, &limits);
         answered += 1;
     }
     assert_eq!(answered, 100);
+    assert!(connection.wants_input());
 }
 
 #[test]

@@ -60,6 +60,12 @@ impl HeadScan {
         Ok(None)
     }
 
+    /// Whether all of an input of `len` bytes was looked at, but for a CR whose LF is missing: only more
+    /// input takes the scan on.
+    pub(super) const fn has_seen(&self, len: usize) -> bool {
+        self.checked + 1 >= len
+    }
+
     /// The method, once the request line was read.
     pub(super) const fn method(&self) -> Option<Method> {
         self.method

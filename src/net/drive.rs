@@ -9,7 +9,7 @@ use super::node::View;
 use super::phase::Phase;
 use super::server::Server;
 use crate::api::{Context, Decision, Refusal};
-use crate::http::{Close, CloseReason, Event, Request, Response};
+use crate::http::{Close, Event, Request, Response};
 use crate::hub::{self, Subscription};
 use crate::key::Key;
 use crate::limits::STREAM_INPUT_BYTES;
@@ -96,7 +96,7 @@ impl Server {
                 exchange.http.handle_input(&self.buffer[..bytes], self.now.mono, &self.config.limits);
             }
             Input::End => exchange.http.handle_eof(),
-            Input::Broken(_) => self.closing.push((key, CloseReason::Client)),
+            Input::Broken(_) => exchange.http.handle_broken(),
             Input::Nothing => {}
         }
     }
@@ -226,8 +226,8 @@ impl Server {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return has_sent,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => {
+                    exchange.http.handle_broken();
                     self.hub.metrics_mut().transmission_errors += 1;
-                    self.closing.push((key, CloseReason::Client));
                     return false;
                 }
             }

@@ -1,9 +1,14 @@
 //! How much work one turn of the loop may do, so that nobody waits for long.
 
+use std::time::Duration;
+
 /// Connections accepted in one turn.
 pub(super) const ACCEPTS: usize = 64;
 /// Connections read from in one turn.
 pub(super) const READS: usize = 256;
+/// How long connections are read from and answered in one turn, what the last of them asked for added: a
+/// request may cost a look at all clients or at the whole history.
+pub(super) const READ_TIME: Duration = Duration::from_millis(5);
 /// Bytes read from one connection in one turn.
 pub(super) const READ_BYTES: usize = 64 * 1024;
 /// Requests of one connection answered in one turn.

@@ -222,12 +222,15 @@ impl Server {
     fn turn(&mut self) {
         self.accept();
         let appended = self.hub.log().appended();
-        for _ in 0..budget::READS {
-            if self.hub.log().appended() - appended >= budget::EVENTS {
-                break;
-            }
+        // Who is not done stands in the queue again, for the next turn.
+        for _ in 0..budget::READS.min(self.work.len()) {
             let Some(key) = self.work.pop_front() else { break };
             self.drive(key);
+            let events = self.hub.log().appended() - appended;
+            let time = self.clock.now().mono.since(self.now.mono);
+            if events >= budget::EVENTS || time > budget::READ_TIME {
+                break;
+            }
         }
         self.handle_deadlines();
         self.sweep();

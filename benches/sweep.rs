@@ -67,7 +67,7 @@ fn round(stage: &mut Stage, events: &mut Cycle<Iter<'_, Event>>, burst: u64) -> 
 
 /// One in a hundred clients takes nothing at first; then its socket is writable again.
 fn slow(group: &mut BenchmarkGroup<'_, WallTime>, stage: &mut Stage, events: &[Event]) {
-    let keys = stage.hub.clients().map(|(key, _)| key);
+    let keys = stage.hub.clients().map(|client| client.key);
     let slow: Vec<Key> = keys.filter(|key| key.index.is_multiple_of(SLOW_EVERY)).collect();
     let mut next = events.iter().cycle();
     group.bench_function("bare, 1 event, 1 % slow", |b| {

@@ -378,6 +378,20 @@ fn nobody_can_forge_a_log_line() {
     assert!(!server.log().contains('\u{1b}'), "{}", server.log());
 }
 
+/// Filters may be long: the list stays a bounded answer to a short question.
+#[test]
+fn a_list_of_clients_is_bounded_in_bytes() {
+    let server = Server::start();
+    let long = format!("/events?{}", format!("topic={}&", "x".repeat(1_500)).repeat(5));
+    let streams: Vec<Stream> = (0..100).map(|_| Stream::open_at(&server, &long)).collect();
+    let response = get(server.addr(), "/clients?limit=1000&sort=age");
+    assert!(response.body.len() < 300 * 1024, "{} bytes", response.body.len());
+    let json = response.json();
+    assert_eq!(json["total"], 100);
+    assert!((10..100).contains(&clients_of(&response).len()));
+    drop(streams);
+}
+
 // ---- signals
 
 /// A publish whose body is not complete: it holds a drain open.

@@ -123,7 +123,7 @@ impl Stage {
 
     /// Closes every stream.
     pub(crate) fn clear(&mut self) {
-        let keys: Vec<Key> = self.hub.clients().map(|(key, _)| key).collect();
+        let keys: Vec<Key> = self.hub.clients().map(|client| client.key).collect();
         keys.into_iter().for_each(|key| self.hub.leave(key, CloseReason::Client));
         while self.hub.poll_closed().is_some() {}
         self.sweep();

@@ -6,14 +6,16 @@ use serde_json::{Value, json};
 
 use super::{Context, Refusal};
 use crate::http::{Request, Response};
-use crate::hub::{ClientView, Filter, TopicPattern};
-use crate::key::Key;
+use crate::hub::{ClientRank, ClientView, Filter, TopicPattern};
+use crate::limits::KIB;
 use crate::metrics::{self, Holdings, Percentiles};
 
 /// Clients listed where nothing else is asked.
 const CLIENTS: usize = 50;
 /// Clients listed at most.
 const MOST_CLIENTS: usize = 1000;
+/// Bytes of a list at most: filters may be long, and one who asks should not be given many times more.
+const CLIENTS_BYTES: usize = 256 * KIB;
 
 pub(super) fn healthz() -> Response {
     Response::new(200).json(r#"{"status":"ok"}"#)
@@ -45,7 +47,7 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
     let (hub, gauges) = (&context.hub, context.node.gauges());
     let (log, metrics) = (hub.log(), hub.metrics());
     let (events_per_second, deliveries_per_second) = context.node.rates();
-    let lags: Vec<u64> = hub.clients().map(|(_, lag)| lag).filter(|&lag| lag > 0).collect();
+    let lags: Vec<u64> = hub.clients().map(|client| client.lag_bytes).filter(|&lag| lag > 0).collect();
     let stats = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "instance": context.node.instance().as_str(),
@@ -100,24 +102,27 @@ pub(super) fn clients(context: &Context<'_>, request: &Request) -> Response {
         Some(Err(_)) => return Response::problem(400, "limit must be a whole number"),
     };
     let hub = &context.hub;
-    let mono = context.now.mono;
-    let mut keys: Vec<(Reverse<u64>, Key)> = match request.target.query("sort").unwrap_or("lag") {
-        "lag" => hub.clients().map(|(key, lag)| (Reverse(lag), key)).collect(),
-        "age" => by(context, |client| client.age.as_micros() as u64),
-        "sent" => by(context, |client| client.sent),
+    let rank: fn(&ClientRank) -> Reverse<u64> = match request.target.query("sort").unwrap_or("lag") {
+        "lag" => |client| Reverse(client.lag_bytes),
+        "age" => |client| Reverse(u64::MAX - client.joined.as_micros()),
+        "sent" => |client| Reverse(client.sent),
         _ => return Response::problem(400, "sort must be lag, age or sent"),
     };
-    keys.sort_unstable();
-    let listed = keys.iter().take(limit).filter_map(|&(_, key)| hub.client(key, mono));
-    let clients: Vec<Value> = listed
-        .map(|client| describe(&client, context.node.address(client.key).map(|a| a.to_string())))
-        .collect();
-    Response::new(200).json(json!({ "total": hub.len(), "clients": clients }).to_string())
-}
-
-fn by(context: &Context<'_>, rank: impl Fn(&ClientView<'_>) -> u64) -> Vec<(Reverse<u64>, Key)> {
-    let views = context.hub.clients().filter_map(|(key, _)| context.hub.client(key, context.now.mono));
-    views.map(|client| (Reverse(rank(&client)), client.key)).collect()
+    let mut ranked: Vec<ClientRank> = hub.clients().collect();
+    ranked.sort_unstable_by_key(|client| (rank(client), client.key));
+    let mut clients = Vec::new();
+    let mut bytes = 0;
+    for client in ranked.iter().take(limit).filter_map(|client| hub.client(client.key, context.now.mono)) {
+        let described =
+            describe(&client, context.node.address(client.key).map(|a| a.to_string())).to_string();
+        bytes += described.len();
+        if bytes > CLIENTS_BYTES {
+            break;
+        }
+        clients.push(described);
+    }
+    let (total, listed) = (hub.len(), clients.join(","));
+    Response::new(200).json(format!(r#"{{"total":{total},"clients":[{listed}]}}"#))
 }
 
 fn describe(client: &ClientView<'_>, address: Option<String>) -> Value {

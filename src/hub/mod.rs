@@ -64,6 +64,19 @@ pub struct Subscription {
     pub resume: Option<String>,
 }
 
+/// What an open stream may be sorted by: found without looking far, as it is asked of all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientRank {
+    /// Its connection.
+    pub key: Key,
+    /// Bytes that it was not sent yet.
+    pub lag_bytes: u64,
+    /// Since when it is open.
+    pub joined: Mono,
+    /// Events that it was sent.
+    pub sent: u64,
+}
+
 /// What there is to know about an open stream.
 #[derive(Clone, Debug)]
 pub struct ClientView<'h> {
@@ -310,9 +323,14 @@ impl Hub {
         &mut self.metrics
     }
 
-    /// Every open stream, and the bytes that it lacks.
-    pub fn clients(&self) -> impl Iterator<Item = (Key, u64)> {
-        self.clients.iter().map(|(key, client)| (key, client.pending_bytes(&self.log)))
+    /// Every open stream, with what it may be sorted by.
+    pub fn clients(&self) -> impl Iterator<Item = ClientRank> {
+        self.clients.iter().map(|(key, client)| ClientRank {
+            key,
+            lag_bytes: client.pending_bytes(&self.log),
+            joined: client.joined,
+            sent: client.sent,
+        })
     }
 
     /// One open stream.

@@ -752,7 +752,7 @@ fn a_slow_client_is_closed_at_the_bound_and_resumes_without_loss_while_others_go
         }
     }
     let address = slow.local_addr().to_string();
-    assert!(server.log().lines().any(|line| line.contains(&address)), "the log names {address}");
+    wait_until("the log names it", DEADLINE, || server.log().lines().any(|line| line.contains(&address)));
     let got = slow.rest();
     for (n, event) in got.iter().enumerate() {
         assert!(event.data.starts_with(&format!("{{\"n\":{n},")), "{n}: {}", &event.data[..20]);

@@ -20,7 +20,6 @@ use crate::clock::Now;
 use crate::http::{Method, Request, Response};
 use crate::hub::{Hub, Subscription};
 use crate::id::Instance;
-use crate::intake::Intake;
 use crate::key::Key;
 use crate::metrics::Gauges;
 use route::Route;
@@ -30,7 +29,7 @@ use route::Route;
 pub enum Decision {
     /// Answer it.
     Respond(Response),
-    /// Read its body, then ask `finish`.
+    /// Read its body: it publishes.
     ReadBody(Incoming),
     /// Make its connection a stream that begins with this head.
     Stream(Vec<u8>, Subscription),
@@ -75,9 +74,7 @@ pub struct Context<'a> {
     /// The log and its clients.
     pub hub: &'a mut Hub,
     /// The way of what is published.
-    pub bus: &'a mut Bus,
-    /// How envelopes become events.
-    pub intake: &'a Intake,
+    pub bus: &'a Bus,
     /// What an operator set.
     pub settings: &'a Settings,
     /// What only the loop knows.
@@ -126,11 +123,6 @@ impl Context<'_> {
         // Those beyond the cap are few, and must not be held by one client.
         let is_last = self.refusal == Some(Refusal::Full);
         Decision::Respond(if is_last { response.closing() } else { response })
-    }
-
-    /// Answers a request whose body was read.
-    pub fn finish(&mut self, incoming: Incoming, body: &[u8]) -> Response {
-        publish::finish(self, incoming, body)
     }
 }
 

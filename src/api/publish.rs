@@ -3,11 +3,13 @@
 use serde_json::json;
 
 use super::{Context, Decision, Refusal, refuse};
+use crate::bus::Receipt;
+use crate::clock::Now;
 use crate::envelope;
 use crate::http::{BodyKind, Request, Response};
-use crate::intake::{BatchFormat, Error};
+use crate::intake::{Batch, BatchFormat, Error, Intake};
 
-/// A publish request whose body is being read.
+/// A publish request: its body is being read, or its batch is on its way.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     format: BatchFormat,
@@ -42,19 +44,28 @@ fn format_of(request: &Request) -> Option<BatchFormat> {
     }
 }
 
-pub(super) fn finish(context: &mut Context<'_>, incoming: Incoming, body: &[u8]) -> Response {
-    let response = match context.intake.batch(body, incoming.format, context.now.wall) {
-        Ok(batch) => {
-            let receipt = context.bus.publish(&batch, context.hub, context.now);
-            let mut answer = json!({ "accepted": receipt.accepted, "via": receipt.via.name() });
-            if let Some(id) = receipt.last_id {
-                answer["lastId"] = id.into();
-            }
-            Response::new(202).json(answer.to_string())
+impl Incoming {
+    /// The events of the whole body.
+    ///
+    /// # Errors
+    /// The answer that says what is wrong.
+    pub fn batch(&self, intake: &Intake, body: &[u8], now: Now) -> Result<Batch, Response> {
+        intake.batch(body, self.format, now.wall).map_err(|error| self.mark(problem(&error)))
+    }
+
+    /// The answer to a batch that was accepted.
+    #[must_use]
+    pub fn accepted(&self, receipt: Receipt) -> Response {
+        let mut answer = json!({ "accepted": receipt.accepted, "via": receipt.via.name() });
+        if let Some(id) = receipt.last_id {
+            answer["lastId"] = id.into();
         }
-        Err(error) => problem(&error),
-    };
-    incoming.cors.into_iter().fold(response, |response, (name, value)| response.header(name, value))
+        self.mark(Response::new(202).json(answer.to_string()))
+    }
+
+    fn mark(&self, response: Response) -> Response {
+        self.cors.iter().fold(response, |response, (name, value)| response.header(name, value.as_str()))
+    }
 }
 
 fn problem(error: &Error) -> Response {

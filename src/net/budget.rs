@@ -19,8 +19,12 @@ pub(super) const SENDS: usize = 256;
 pub(super) const SENDS_PER_CLOCK: usize = 64;
 /// Deadlines of connections met in one turn.
 pub(super) const DEADLINES: usize = 256;
-/// Events appended in one turn before those who wait for them get their turn; a batch is not split.
-pub(super) const EVENTS: u64 = 1024;
+/// Published batches, or parts of them, taken into the log in one turn...
+pub(super) const BATCHES: usize = 256;
+/// ...each of so many events at most...
+pub(super) const EVENTS: usize = 64;
+/// ...unless they take longer than this: with many filtered clients one event may take a while.
+pub(super) const APPEND_TIME: Duration = Duration::from_millis(5);
 /// Readiness taken from the poller at once.
 pub(super) const READINESS: usize = 1024;
 

@@ -48,7 +48,7 @@ pub(super) enum State {
 /// Requests and answers.
 pub(super) struct Exchange {
     pub(super) http: http::Connection,
-    /// The publish request whose body is being read.
+    /// The publish request that is not answered yet.
     pub(super) incoming: Option<Incoming>,
     /// The deadline that is armed.
     pub(super) deadline: Option<Mono>,

@@ -9,6 +9,7 @@ use super::node::View;
 use super::phase::Phase;
 use super::server::Server;
 use crate::api::{Context, Decision, Refusal};
+use crate::bus::Receipt;
 use crate::http::{Close, Event, Request, Response};
 use crate::hub::{self, Subscription};
 use crate::key::Key;
@@ -138,9 +139,11 @@ impl Server {
             },
             Event::Body(body) => {
                 let Some(exchange) = self.connections.exchange_mut(key) else { return };
-                let Some(incoming) = exchange.incoming.take() else { return };
-                let response = self.context(None, |context| context.finish(incoming, &body));
-                self.respond(key, response);
+                let Some(incoming) = &exchange.incoming else { return };
+                match incoming.batch(&self.intake, &body, self.now) {
+                    Ok(batch) => self.bus.submit(key, batch),
+                    Err(response) => self.respond(key, response),
+                }
             }
             Event::Rejected { status, reason } => {
                 log::debug!(status, reason; "request refused");
@@ -169,14 +172,21 @@ impl Server {
         };
         ask(&mut Context {
             hub: &mut self.hub,
-            bus: &mut self.bus,
-            intake: &self.intake,
+            bus: &self.bus,
             settings: &self.settings,
             node: &view,
             refusal,
             jitter: self.random.f64(),
             now: self.now,
         })
+    }
+
+    /// Answers whoever published a batch that is in the log now.
+    pub(super) fn acknowledge(&mut self, key: Key, receipt: Receipt) {
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        let Some(incoming) = exchange.incoming.take() else { return };
+        self.respond(key, incoming.accepted(receipt));
+        self.serve(key);
     }
 
     fn respond(&mut self, key: Key, response: Response) {

@@ -221,17 +221,15 @@ impl Server {
 
     fn turn(&mut self) {
         self.accept();
-        let appended = self.hub.log().appended();
         // Who is not done stands in the queue again, for the next turn.
         for _ in 0..budget::READS.min(self.work.len()) {
             let Some(key) = self.work.pop_front() else { break };
             self.drive(key);
-            let events = self.hub.log().appended() - appended;
-            let time = self.clock.now().mono.since(self.now.mono);
-            if events >= budget::EVENTS || time > budget::READ_TIME {
+            if self.clock.now().mono.since(self.now.mono) > budget::READ_TIME {
                 break;
             }
         }
+        self.append();
         self.handle_deadlines();
         self.sweep();
         self.close_marked();
@@ -239,7 +237,8 @@ impl Server {
 
     /// How long the poller may wait: not at all while there is work.
     fn timeout(&self) -> Option<Duration> {
-        if self.accepting == Accepting::Pending || !self.work.is_empty() || self.hub.has_ready() {
+        let has_work = !self.work.is_empty() || self.bus.has_work() || self.hub.has_ready();
+        if self.accepting == Accepting::Pending || has_work {
             return Some(Duration::ZERO);
         }
         let hub = self.hub.poll_deadline();
@@ -324,6 +323,21 @@ impl Server {
     fn count_refused(&mut self) {
         self.hub.metrics_mut().shed += 1;
         self.hub.metrics_mut().count_close(REFUSED);
+    }
+
+    /// Takes what was published into the log; with many filtered clients an event may take a while.
+    fn append(&mut self) {
+        self.now = self.clock.now();
+        let start = self.now.mono;
+        for _ in 0..budget::BATCHES {
+            if !self.bus.has_work() || self.now.mono.since(start) > budget::APPEND_TIME {
+                break;
+            }
+            if let Some((key, receipt)) = self.bus.poll(budget::EVENTS, &mut self.hub, self.now) {
+                self.acknowledge(key, receipt);
+            }
+            self.now = self.clock.now();
+        }
     }
 
     fn handle_deadlines(&mut self) {

@@ -4,7 +4,7 @@
 //! which frames were lost or streams closed do not count.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::record::Record;
@@ -131,10 +131,14 @@ pub(crate) fn print(path: &Path) -> io::Result<()> {
     let text = fs::read_to_string(path)?;
     let records: Vec<Record> =
         text.lines().map(serde_json::from_str).collect::<Result<_, _>>().map_err(io::Error::other)?;
-    println!("| figure | runs | measured (median) | compared with | ratio (min to max) | bound | kept |");
-    println!("|---|---|---|---|---|---|---|");
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "| figure | runs | measured (median) | compared with | ratio (min to max) | bound | kept |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
     for figure in figures() {
-        println!("{}", line(&figure, &records));
+        writeln!(out, "{}", line(&figure, &records))?;
     }
     Ok(())
 }

@@ -443,6 +443,21 @@ fn a_drain_that_falls_behind_still_tells_every_stream() {
 }
 
 #[test]
+fn a_drain_of_no_time_still_tells_every_stream() {
+    let mut server = Setup::new().flag("--server-drain", "off").start();
+    let mut streams: Vec<Stream> = (0..600).map(|_| Stream::open(&server)).collect();
+    publish(&server, &tick(1));
+    server.signal(Signal::TERM);
+    for stream in &mut streams {
+        assert_eq!(stream.next().data, tick_data(1));
+        let farewell = stream.try_next_item(DEADLINE);
+        assert!(matches!(farewell, Ok(Some(Item::Retry(_)))), "{farewell:?} instead of a retry");
+        stream.expect_end();
+    }
+    assert_eq!(server.wait_for_exit(DEADLINE), 0);
+}
+
+#[test]
 fn a_server_without_clients_drains_at_once() {
     let mut server = Setup::new().flag("--server-drain", "60s").start();
     assert_alive(&server);

@@ -789,6 +789,22 @@ fn a_client_that_takes_nothing_is_closed_after_the_stall_timeout() {
     assert!(is_listed(&server, reading.local_addr()));
 }
 
+/// A reset, which closing a socket with unread input causes, would destroy the last bytes.
+#[test]
+fn a_client_that_goes_on_talking_gets_its_last_bytes_all_the_same() {
+    let server = Server::start();
+    publish_lines(&server, &(0..40).map(|n| big_tick(n, 8_000) + "\n").collect::<String>());
+    let conn = Conn::open_special(server.addr(), None, Some(4096));
+    let mut stream = Stream::open_on(conn, "/events?lastEventId=earliest&limit=40", &[]);
+    for n in 0..40 {
+        stream.conn().try_send(b"x");
+        let event = stream.next();
+        assert!(event.data.starts_with(&format!("{{\"n\":{n},")), "{n}: {}", &event.data[..20]);
+    }
+    stream.conn().try_send(b"x");
+    stream.expect_end();
+}
+
 #[test]
 fn a_half_closed_client_is_gone() {
     let server = Server::start();

@@ -43,6 +43,17 @@ pub(super) enum State {
         /// What its client sent after the request.
         input_bytes: u32,
     },
+    /// A stream that was ended: what its client still sends is thrown away for a while, as a reset would
+    /// destroy the last bytes on their way (RFC 9112 section 9.6).
+    Lingering(Box<Linger>),
+}
+
+/// How long input is still thrown away.
+pub(super) struct Linger {
+    /// What the client may send yet.
+    pub(super) left_bytes: usize,
+    /// The deadline that is armed.
+    pub(super) deadline: Mono,
 }
 
 /// Requests and answers.
@@ -131,7 +142,7 @@ impl Connections {
     pub(super) fn exchange_mut(&mut self, key: Key) -> Option<&mut Exchange> {
         match &mut self.get_mut(key)?.state {
             State::Http(exchange) => Some(exchange),
-            State::Stream { .. } => None,
+            State::Stream { .. } | State::Lingering(_) => None,
         }
     }
 
@@ -154,7 +165,7 @@ impl Connections {
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.slab.iter().filter_map(|(_, connection)| match &connection.state {
             State::Http(exchange) => Some(&**exchange),
-            State::Stream { .. } => None,
+            State::Stream { .. } | State::Lingering(_) => None,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 
 use super::budget;
-use super::connections::State;
+use super::connections::{Linger, State};
 use super::node::View;
 use super::phase::Phase;
 use super::server::Server;
@@ -13,7 +13,7 @@ use crate::bus::Receipt;
 use crate::http::{Close, Event, Request, Response};
 use crate::hub::{self, Subscription};
 use crate::key::Key;
-use crate::limits::STREAM_INPUT_BYTES;
+use crate::limits::{LINGER_BYTES, LINGER_TIME, STREAM_INPUT_BYTES};
 
 /// What reading from a socket gave.
 enum Input {
@@ -30,6 +30,7 @@ impl Server {
         connection.is_queued = false;
         match &connection.state {
             State::Stream { .. } => self.read_stream(key),
+            State::Lingering(_) => self.read_linger(key),
             State::Http(exchange) => {
                 if exchange.http.wants_input() {
                     self.read_request(key);
@@ -86,6 +87,33 @@ impl Server {
             Input::End => self.hub.leave(key, hub::CloseReason::Client),
             Input::Broken(kind) => self.hub.leave(key, hub::CloseReason::of(kind)),
             Input::Nothing => {}
+        }
+    }
+
+    /// Ends a stream so that its last bytes arrive: says that nothing more comes, and reads on for a while.
+    pub(super) fn linger(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        // It fails where the client is gone, and then the end is read soon.
+        let _ = connection.socket.shutdown(Shutdown::Write);
+        let deadline = self.now.mono.after(LINGER_TIME);
+        connection.state = State::Lingering(Box::new(Linger { left_bytes: LINGER_BYTES, deadline }));
+        self.deadlines.set(key, None, Some(deadline));
+        self.queue(key);
+    }
+
+    fn read_linger(&mut self, key: Key) {
+        let input = self.read(key);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let is_readable = connection.is_readable;
+        let State::Lingering(linger) = &mut connection.state else { return };
+        if let Input::Bytes(bytes) = input {
+            linger.left_bytes = linger.left_bytes.saturating_sub(bytes);
+        }
+        if matches!(input, Input::End | Input::Broken(_)) || linger.left_bytes == 0 {
+            self.deadlines.set(key, Some(linger.deadline), None);
+            self.connections.remove(key);
+        } else if is_readable {
+            self.queue(key);
         }
     }
 
@@ -268,7 +296,12 @@ impl Server {
     }
 
     /// The connection's deadline has come, and is no longer armed.
-    pub(super) fn handle_exchange_deadline(&mut self, key: Key) {
+    pub(super) fn handle_connection_deadline(&mut self, key: Key) {
+        if self.connections.get(key).is_some_and(|connection| matches!(connection.state, State::Lingering(_)))
+        {
+            self.connections.remove(key);
+            return;
+        }
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
         exchange.deadline = None;
         exchange.http.handle_deadline(self.now.mono);

@@ -1,11 +1,16 @@
 //! Signals: draining and reloading.
 
+use std::time::Duration;
+
 use super::phase::{Ended, Phase};
 use super::server::Server;
 use super::setup;
 use super::signals::Wish;
 use crate::config;
 use crate::logging;
+
+/// What a drain may take however short it is meant to be: everybody is told at once then.
+const LEAST_DRAIN: Duration = Duration::from_secs(1);
 
 impl Server {
     pub(super) fn handle_signals(&mut self) {
@@ -21,7 +26,7 @@ impl Server {
     fn begin_drain(&mut self) {
         let time = self.config.server.drain;
         log::info!(streams = self.hub.len(), seconds = time.as_secs_f64(); "draining");
-        self.phase = Phase::Draining { until: self.now.mono.after(time) };
+        self.phase = Phase::Draining { until: self.now.mono.after(time.max(LEAST_DRAIN)) };
         self.hub.begin_drain(time, self.now.mono);
     }
 

@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, Read};
-use std::net::{Shutdown, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -343,7 +343,7 @@ impl Server {
     fn handle_deadlines(&mut self) {
         for _ in 0..budget::DEADLINES {
             let Some(key) = self.deadlines.pop_due(self.now.mono) else { break };
-            self.handle_exchange_deadline(key);
+            self.handle_connection_deadline(key);
         }
         let is_tick = self.tick_at <= self.now.mono;
         if is_tick {
@@ -382,7 +382,7 @@ impl Server {
     }
 
     fn close_stream(&mut self, closed: Closed) {
-        let Some(mut connection) = self.connections.remove(closed.key) else { return };
+        let Some(connection) = self.connections.get_mut(closed.key) else { return };
         let (address, reason) = (connection.address().to_string(), closed.reason.name());
         let (address, bytes, events) = (address.as_str(), closed.lag_bytes, closed.lag_events);
         if closed.reason.is_slow_client() {
@@ -391,10 +391,9 @@ impl Server {
             log::debug!(address, reason, lag_bytes = bytes, lag_events = events; "stream closed");
         }
         if matches!(closed.reason, CloseReason::Limit | CloseReason::Drained) {
-            // Input that nobody read would make the system reset the connection, and the last bytes with
-            // it be lost (RFC 9112 section 9.6).
-            let _ = connection.socket.shutdown(Shutdown::Write);
-            let _ = connection.socket.read(&mut self.buffer);
+            self.linger(closed.key);
+        } else {
+            self.connections.remove(closed.key);
         }
     }
 }

@@ -124,7 +124,7 @@ impl Stage {
     /// Closes every stream.
     pub(crate) fn clear(&mut self) {
         let keys: Vec<Key> = self.hub.clients().map(|client| client.key).collect();
-        keys.into_iter().for_each(|key| self.hub.leave(key, CloseReason::Client));
+        keys.into_iter().for_each(|key| self.hub.close(key, CloseReason::Client));
         while self.hub.poll_closed().is_some() {}
         self.sweep();
     }

@@ -108,7 +108,7 @@ impl Context<'_> {
             Some(Route::Events) => stream::decide(self, request),
             Some(route) if self.refusal == Some(Refusal::Full) => {
                 self.hub.metrics_mut().shed += 1;
-                log_shed(route);
+                log::debug!(route = route.path(); "request turned away at the connection cap");
                 Decision::Respond(refuse("the server has all the connections that it may have"))
             }
             Some(Route::Publish) => publish::decide(self, request),
@@ -124,10 +124,6 @@ impl Context<'_> {
         let is_last = self.refusal == Some(Refusal::Full);
         Decision::Respond(if is_last { response.closing() } else { response })
     }
-}
-
-fn log_shed(route: Route) {
-    log::debug!(route = route.path(); "request turned away at the connection cap");
 }
 
 /// 503 for what may be tried again.

@@ -23,14 +23,8 @@ pub(super) fn healthz() -> Response {
 
 pub(super) fn readyz(context: &Context<'_>) -> Response {
     if context.refusal == Some(Refusal::Draining) {
-        let body = json!({
-            "status": 503,
-            "title": "Service Unavailable",
-            "detail": "not ready: draining",
-            "components": ["draining"],
-        });
-        return Response::new(503)
-            .text("application/problem+json", body.to_string())
+        return Response::problem(503, "not ready: draining")
+            .problem_member("components", vec!["draining"])
             .header("Retry-After", "5");
     }
     Response::new(200).json(json!({ "status": "ready", "mode": context.bus.mode().name() }).to_string())

@@ -75,7 +75,7 @@ fn problem(error: &Error) -> Response {
     };
     let response = Response::problem(status, &error.to_string());
     match error {
-        Error::Envelope { index: Some(index), .. } => response.problem_index(*index),
+        Error::Envelope { index: Some(index), .. } => response.problem_member("index", *index),
         _ => response,
     }
 }

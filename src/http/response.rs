@@ -54,11 +54,12 @@ impl Response {
         Self::new(status).text("application/problem+json", body)
     }
 
-    /// Adds the member `index` to a problem: which one of a batch was wrong, counted from 0.
+    /// Adds a member to a problem (RFC 9457 section 3.2), such as which one of a batch was wrong.
     #[must_use]
-    pub fn problem_index(mut self, index: usize) -> Self {
+    pub fn problem_member(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
         if self.body.pop_if(|last| *last == b'}').is_some() {
-            self.body.extend_from_slice(format!(",\"index\":{index}}}").as_bytes());
+            let value: serde_json::Value = value.into();
+            self.body.extend_from_slice(format!(",\"{name}\":{value}}}").as_bytes());
         }
         self
     }
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn a_problem_is_json() {
         let problem = Response::problem(400, "say \"id\"\r\n");
-        let text = encode(&problem.clone().problem_index(3), false, Persistence::KeepAlive);
+        let text = encode(&problem.clone().problem_member("index", 3), false, Persistence::KeepAlive);
         assert!(text.contains("Content-Type: application/problem+json\r\n"), "{text}");
         let body: serde_json::Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
         let expected = serde_json::json!({

@@ -1,5 +1,6 @@
 //! Which events a client sees.
 
+#[cfg(test)]
 use crate::event::Audience;
 
 /// A `topic=` value.
@@ -64,9 +65,9 @@ impl Filter {
             && (self.topics.is_empty() || topics.iter().any(|topic| wanted(topic)))
     }
 
-    /// `matches`, for an audience.
-    #[must_use]
-    pub fn sees(&self, name: &str, audience: &Audience) -> bool {
+    /// `matches`, for an audience: the oracle of tests.
+    #[cfg(test)]
+    pub(super) fn sees(&self, name: &str, audience: &Audience) -> bool {
         self.matches(name, audience.tenant.as_deref(), &audience.topics)
     }
 }

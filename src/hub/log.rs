@@ -185,24 +185,25 @@ impl Log {
     /// The id of the last frame, for what follows it without being a frame of the log.
     #[must_use]
     pub fn last_id(&self) -> EventId<'_> {
-        EventId { instance: self.instance.as_str(), seq: self.last.0, fingerprint: self.last.1 }
+        self.id(self.last.0, self.last.1)
     }
 
     /// The oldest id that a client may resume from with nothing missing, as text.
     #[must_use]
     pub fn oldest_id(&self) -> Option<String> {
         let frame = self.oldest()?;
-        Some(
-            EventId { instance: self.instance.as_str(), seq: frame.seq, fingerprint: frame.fingerprint }
-                .to_string(),
-        )
+        Some(self.id(frame.seq, frame.fingerprint).to_string())
+    }
+
+    fn id(&self, seq: u64, fingerprint: Fingerprint) -> EventId<'_> {
+        EventId { instance: self.instance.as_str(), seq, fingerprint }
     }
 
     /// Takes a number for a heartbeat: it is in no log, but its id counts.
     pub fn take_heartbeat_id(&mut self) -> EventId<'_> {
         let seq = self.next_seq;
         self.next_seq += 1;
-        EventId { instance: self.instance.as_str(), seq, fingerprint: self.last.1 }
+        self.id(seq, self.last.1)
     }
 
     /// Appends an event's frame and gives back where it lies.

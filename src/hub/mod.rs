@@ -7,8 +7,8 @@
 //!
 //! Invariants: a client stands in exactly one of an idle list, the ready queue and, blocked, the stall
 //! deadlines; a blocked one without a filter stands in `overdue` as well; a client with a filter stands in
-//! the index from the end of its replay until it has all that it asked for. The ready queue may also hold keys of clients that are
-//! gone; their generation tells.
+//! the index from the end of its replay until it has all that it asked for. The ready queue may also hold
+//! keys of clients that are gone; their generation tells.
 
 mod client;
 mod close;
@@ -234,7 +234,7 @@ impl Hub {
 
     /// Adds a client: the connection `key` becomes a stream that begins with `response_head`.
     ///
-    /// Nothing is sent before the next `sweep` or `flush`.
+    /// Nothing is sent before the next `sweep`.
     pub fn join(&mut self, key: Key, response_head: Vec<u8>, subscription: Subscription, now: Now) {
         self.trim(now.mono);
         let start = resume::plan(&self.log, &subscription, self.options.replay_bytes as u64);
@@ -265,17 +265,13 @@ impl Hub {
         self.queue_first(key);
     }
 
-    /// The client is gone or is to go, for this reason; `poll_closed` names it.
-    pub fn leave(&mut self, key: Key, reason: CloseReason) {
-        self.close(key, reason);
-    }
-
     /// A client that is to be closed, once each; its bytes are no longer of use.
     pub fn poll_closed(&mut self) -> Option<Closed> {
         self.closed.pop_front()
     }
 
-    fn close(&mut self, key: Key, reason: CloseReason) {
+    /// The client is gone or is to go, for this reason; `poll_closed` names it, once.
+    pub fn close(&mut self, key: Key, reason: CloseReason) {
         let Some(client) = self.clients.get(key) else { return };
         let (lag_bytes, lag_events) = (client.pending_bytes(&self.log), client.pending_events(&self.log));
         self.leave_lists(key);

@@ -21,7 +21,7 @@ pub enum HeartbeatStyle {
 pub struct Options {
     /// What a client is told to wait before it reconnects; spread by 20 % either way.
     pub retry: Duration,
-    /// Time between two heartbeats.
+    /// Time between two heartbeats; zero is none.
     pub heartbeat: Duration,
     /// The heartbeat of clients that ask for none in particular.
     pub heartbeat_style: HeartbeatStyle,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::client::{Ending, Flow};
+use super::client::Ending;
 use super::{CloseReason, Hub, Options};
 use crate::clock::{Mono, Now};
 use crate::key::Key;
@@ -50,9 +50,7 @@ impl Hub {
         while self.drain.as_ref().and_then(Drain::next).is_some_and(|at| at <= now.mono) {
             self.tell_next(now.mono);
         }
-        self.metrics.broadcast.age(now.mono);
-        self.metrics.delivery.age(now.mono);
-        self.metrics.duration.age(now.mono);
+        self.metrics.age(now.mono);
     }
 
     fn beat(&mut self, now: Now) {
@@ -69,23 +67,13 @@ impl Hub {
 
     /// Takes new options over; what is open keeps going.
     pub fn set_options(&mut self, options: Options, now: Mono) {
+        // Bounds and deadlines of the blocked ones are those of the old options: they are swept anew.
+        let blocked: Vec<Key> = self.stalls.keys().collect();
+        blocked.into_iter().for_each(|key| self.handle_writable(key));
         let old = std::mem::replace(&mut self.options, options);
         let off = self.options.heartbeat.is_zero();
         if off || self.next_heartbeat.is_none() || self.options.heartbeat != old.heartbeat {
             self.next_heartbeat = (!off).then(|| now.after(self.options.heartbeat));
-        }
-        let blocked: Vec<(Key, Mono, u64)> = self
-            .clients
-            .iter()
-            .filter_map(|(key, client)| match client.flow {
-                Flow::Blocked { since, overrun_at } => Some((key, since, overrun_at)),
-                _ => None,
-            })
-            .collect();
-        for (key, since, overrun_at) in blocked {
-            self.stalls.set(key, Some(since.after(old.stall_timeout)), None);
-            self.overdue.remove(&(overrun_at, key));
-            self.queue(key, Some(since));
         }
         self.trim(now);
     }

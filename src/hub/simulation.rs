@@ -221,7 +221,7 @@ impl Simulation {
     fn leave(&mut self) {
         let Some(key) = self.wire.some_key() else { return };
         self.note(format_args!("leave {key:?}"));
-        self.hub.leave(key, CloseReason::Client);
+        self.hub.close(key, CloseReason::Client);
     }
 
     fn pass_time(&mut self) {

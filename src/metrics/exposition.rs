@@ -1,6 +1,6 @@
 //! Metrics as Prometheus text, version 0.0.4: the one place that knows their names.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use super::Metrics;
 use super::latency::{BUCKETS_MS, Latency};
@@ -118,12 +118,15 @@ impl Exposition {
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.head(name, "counter", help);
-        self.line(format_args!("{name} {value}"));
+        self.single(name, "counter", help, value);
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: f64) {
-        self.head(name, "gauge", help);
+        self.single(name, "gauge", help, value);
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        self.head(name, kind, help);
         self.line(format_args!("{name} {value}"));
     }
 

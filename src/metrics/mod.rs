@@ -65,6 +65,13 @@ impl Metrics {
         }
     }
 
+    /// Lets go of latencies that are no longer recent; to be called now and then.
+    pub fn age(&mut self, now: Mono) {
+        for latency in [&mut self.broadcast, &mut self.delivery, &mut self.duration] {
+            latency.age(now);
+        }
+    }
+
     /// Counts a closed connection.
     pub fn count_close(&mut self, reason: &'static str) {
         *self.closed.entry(reason).or_default() += 1;

@@ -79,13 +79,13 @@ impl Server {
                 let State::Stream { input_bytes } = &mut connection.state else { return };
                 *input_bytes = input_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
                 if *input_bytes as usize > STREAM_INPUT_BYTES {
-                    self.hub.leave(key, hub::CloseReason::Input);
+                    self.hub.close(key, hub::CloseReason::Input);
                 } else if is_readable {
                     self.queue(key);
                 }
             }
-            Input::End => self.hub.leave(key, hub::CloseReason::Client),
-            Input::Broken(kind) => self.hub.leave(key, hub::CloseReason::of(kind)),
+            Input::End => self.hub.close(key, hub::CloseReason::Client),
+            Input::Broken(kind) => self.hub.close(key, hub::CloseReason::of(kind)),
             Input::Nothing => {}
         }
     }
@@ -231,7 +231,7 @@ impl Server {
     fn begin_stream(&mut self, key: Key, head: Vec<u8>, subscription: Subscription) {
         self.count_request(200);
         let Some(connection) = self.connections.get_mut(key) else { return };
-        log::debug!(address = connection.address().to_string().as_str(); "stream opened");
+        log::debug!(address:% = connection.address(); "stream opened");
         let state = std::mem::replace(&mut connection.state, State::Stream { input_bytes: 0 });
         let State::Http(exchange) = state else { return };
         self.deadlines.set(key, exchange.deadline, None);
@@ -241,7 +241,7 @@ impl Server {
         connection.state = State::Stream { input_bytes: u32::try_from(input_bytes).unwrap_or(u32::MAX) };
         self.hub.join(key, greeting, subscription, self.now);
         if input_bytes > STREAM_INPUT_BYTES {
-            self.hub.leave(key, hub::CloseReason::Input);
+            self.hub.close(key, hub::CloseReason::Input);
         }
         self.queue(key);
     }

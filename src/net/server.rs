@@ -1,7 +1,7 @@
 //! The loop: one thread, one poller, one turn after another.
 //!
-//! A turn takes what the poller says, then accepts, reads and answers, does what is due, sweeps, and last
-//! closes what is to be closed. Each step has a budget (`budget`) and remembers where it was cut short.
+//! A turn takes what the poller says, then accepts, reads and answers, takes what was published into the
+//! log, does what is due, sweeps, and last closes what is to be closed. Each step has a budget (`budget`) and remembers where it was cut short.
 //! What is done with a connection's bytes is in `drive`, reloading and ending in `lifecycle`.
 
 use std::collections::VecDeque;
@@ -294,7 +294,7 @@ impl Server {
                     return;
                 }
                 Accepted::Later(error) => {
-                    log::warn!(error = error.to_string().as_str(); "cannot accept now, trying again shortly");
+                    log::warn!(error:% = error; "cannot accept now, trying again shortly");
                     self.accepting = Accepting::Paused { until: self.now.mono.after(ACCEPT_RETRY) };
                     return;
                 }
@@ -313,7 +313,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let (token, interest) = (Token(key.pack() as usize), Interest::READABLE | Interest::WRITABLE);
         if let Err(error) = self.poll.registry().register(&mut connection.socket, token, interest) {
-            log::warn!(error = error.to_string().as_str(); "a connection cannot be polled");
+            log::warn!(error:% = error; "a connection cannot be polled");
             self.connections.remove(key);
             return self.count_refused();
         }
@@ -383,13 +383,12 @@ impl Server {
 
     fn close_stream(&mut self, closed: Closed) {
         let Some(connection) = self.connections.get_mut(closed.key) else { return };
-        let (address, reason) = (connection.address().to_string(), closed.reason.name());
-        let (address, bytes, events) = (address.as_str(), closed.lag_bytes, closed.lag_events);
-        if closed.reason.is_slow_client() {
-            log::warn!(address, reason, lag_bytes = bytes, lag_events = events; "slow client closed");
-        } else {
-            log::debug!(address, reason, lag_bytes = bytes, lag_events = events; "stream closed");
-        }
+        let Closed { reason, lag_bytes, lag_events, .. } = closed;
+        let (level, what) = match reason.is_slow_client() {
+            true => (log::Level::Warn, "slow client closed"),
+            false => (log::Level::Debug, "stream closed"),
+        };
+        log::log!(level, address:% = connection.address(), reason = reason.name(), lag_bytes, lag_events; "{what}");
         if matches!(closed.reason, CloseReason::Limit | CloseReason::Drained) {
             self.linger(closed.key);
         } else {

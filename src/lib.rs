@@ -17,5 +17,6 @@ pub mod logging;
 pub mod mapping;
 pub mod metrics;
 pub mod net;
+pub mod redis;
 pub mod sse;
 pub mod timestamp;

@@ -1,0 +1,93 @@
+//! What an operator can set about Redis: the `redis.*` configuration keys.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::target::Target;
+use crate::limits::MIB;
+
+/// The version of the protocol that is spoken (RESP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RESP3; RESP2 where the server does not know the command HELLO.
+    Auto,
+    /// RESP2.
+    Resp2,
+    /// RESP3: Redis 6 and later.
+    Resp3,
+}
+
+/// Options of the connections to Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Where Redis is and who we are: a URL, or StackExchange.Redis' form.
+    pub url: Target,
+    /// A file with the password, read at every connect so that it may be replaced.
+    pub password_file: Option<PathBuf>,
+    /// A PEM file of the authorities that the server's certificate may come from; `None` takes the system's.
+    pub ca_file: Option<PathBuf>,
+    /// A PEM file of our certificate, with those between it and its authority.
+    pub cert_file: Option<PathBuf>,
+    /// A PEM file of the key to it.
+    pub key_file: Option<PathBuf>,
+    /// Channels that are subscribed to; the first one is published to.
+    pub channel: Vec<String>,
+    /// A pattern that is subscribed to instead of the channels; empty is none.
+    pub pattern: String,
+    /// What the channel of our own canary messages begins with; the name of the instance follows.
+    pub canary: String,
+    /// The version of the protocol.
+    pub protocol: Protocol,
+    /// Sentinels, `host:port`, that are asked for the master; none asks nobody.
+    pub sentinel: Vec<String>,
+    /// The master's name at the sentinels.
+    pub master_name: String,
+    /// The sentinels' own password; empty is none.
+    pub sentinel_password: String,
+    /// From starting to connect to the end of the greeting.
+    pub connect_timeout: Duration,
+    /// From handing a message to the publisher to the acknowledgement.
+    pub publish_timeout: Duration,
+    /// Failed publishes in a row that open the circuit breaker.
+    pub breaker_failures: usize,
+    /// How soon a connection that is dead but not closed is noticed.
+    pub liveness: Duration,
+    /// Messages kept until Redis takes them.
+    pub spool_events: usize,
+    /// Bytes of them.
+    pub spool_bytes: usize,
+    /// Bytes of received messages that may wait for the loop before Redis is no longer read from.
+    pub backlog_bytes: usize,
+    /// Events remembered by (`id`, `eventType`, `ts`), so that a second copy is dropped; 0 remembers none.
+    pub dedupe: usize,
+    /// Whether the server is not ready while Redis is lost.
+    pub required_for_ready: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            url: Target::local(),
+            password_file: None,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+            channel: vec!["orders.events".to_owned()],
+            pattern: String::new(),
+            canary: "ssecast.canary".to_owned(),
+            protocol: Protocol::Auto,
+            sentinel: Vec::new(),
+            master_name: String::new(),
+            sentinel_password: String::new(),
+            connect_timeout: Duration::from_secs(2),
+            publish_timeout: Duration::from_millis(500),
+            breaker_failures: 5,
+            liveness: Duration::from_secs(10),
+            spool_events: 100_000,
+            spool_bytes: 64 * MIB,
+            backlog_bytes: 16 * MIB,
+            dedupe: 0,
+            required_for_ready: true,
+        }
+    }
+}

@@ -148,7 +148,7 @@ pub struct Envelope<'a> {
     pub tenant: Option<Cow<'a, str>>,
     /// Its topics.
     pub topics: Vec<Cow<'a, str>>,
-    /// The instance that published it, and as how-many-eth.
+    /// The instance whose publisher sent it to Redis, and as how-many-eth.
     pub origin: Option<(Cow<'a, str>, u64)>,
 }
 

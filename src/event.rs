@@ -5,7 +5,7 @@ use crate::id::Fingerprint;
 use crate::sse;
 
 /// One event, complete but for its id, which the log gives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event {
     /// The frame after its `id:` line (see [`sse::encode_body`]).
     pub body: Vec<u8>,
@@ -17,6 +17,26 @@ pub struct Event {
     pub audience: Audience,
     /// What it is about.
     pub subject: Subject,
+    /// Which publisher numbered it.
+    pub origin: Origin,
+    /// A hash of its idempotency key: `eventType`, `id` and `ts`. `None` where it has no `ts`.
+    pub idempotency: Option<u64>,
+}
+
+/// Which publisher numbered an event, as a hash of the instance's name; 0 where none did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Origin(u32);
+
+impl Origin {
+    /// The events that no publisher of ours numbered.
+    pub const NONE: Self = Self(0);
+
+    /// The publisher of this instance.
+    #[must_use]
+    pub fn of(instance: &str) -> Self {
+        // Two names with one hash would make a client that changes servers get a few events twice.
+        Self((xxhash_rust::xxh3::xxh3_64(instance.as_bytes()) as u32).max(1))
+    }
 }
 
 impl Event {

@@ -10,10 +10,11 @@ use serde_json::value::RawValue;
 
 use crate::clock::Wall;
 use crate::envelope::{self, Envelope};
-use crate::event::{Audience, Event, Subject};
+use crate::event::{Audience, Event, Origin, Subject};
 use crate::id::Fingerprint;
 use crate::mapping::{self, Map, Public};
 use crate::sse;
+use crate::stamp::{self, Mark, STAMP_BYTES};
 use crate::timestamp;
 
 /// What becomes the `data` of a frame.
@@ -64,18 +65,39 @@ impl std::error::Error for Error {}
 /// What a batch became.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The events to be broadcast, in order.
-    pub events: Vec<Event>,
-    /// Valid envelopes that `map_only` keeps from being broadcast.
-    pub dropped: usize,
+    /// An item for each envelope, in order.
+    pub items: Vec<Item>,
 }
 
-impl Batch {
-    /// How many envelopes the batch held.
-    #[must_use]
-    pub fn accepted(&self) -> usize {
-        self.events.len() + self.dropped
-    }
+/// What an envelope became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What is broadcast; `None` where `map_only` keeps it from being.
+    pub event: Option<Event>,
+    /// The envelope for Redis, stamped, where a publisher numbers it.
+    pub stamped: Option<Arc<str>>,
+}
+
+/// Who publishes, and the number of the first envelope of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbering<'a> {
+    /// The name of the instance.
+    pub origin: &'a str,
+    /// The number that comes next.
+    pub next: u64,
+}
+
+/// What a message from Redis became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What may be broadcast; `None` where `map_only` keeps it from being.
+    pub event: Option<Event>,
+    /// The envelope's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The instance that published it, and as how-many-eth; `None` for what services publish themselves.
+    pub origin: Option<(Box<str>, u64)>,
+    /// Whether the publisher's clients were shown it before it came through Redis.
+    pub mark: Option<Mark>,
 }
 
 /// The rules by which envelopes become events; cheap to clone, to be used off the loop as well.
@@ -94,11 +116,18 @@ impl Intake {
         Self { map: Arc::new(map), topics_from_payload: topics_from_payload.into(), data, event_bytes }
     }
 
-    /// The events of a published body. An envelope without `ts` gets `now`.
+    /// The events of a published body. An envelope without `ts` gets `now`; with `numbering`, each is stamped
+    /// for Redis.
     ///
     /// # Errors
     /// The first envelope that is invalid, and its place.
-    pub fn batch(&self, body: &[u8], format: BatchFormat, now: Wall) -> Result<Batch, Error> {
+    pub fn batch(
+        &self,
+        body: &[u8],
+        format: BatchFormat,
+        now: Wall,
+        numbering: Option<Numbering<'_>>,
+    ) -> Result<Batch, Error> {
         let body = body.trim_ascii();
         if body.is_empty() {
             return Err(Error::Empty);
@@ -106,7 +135,7 @@ impl Intake {
         match format {
             BatchFormat::Lines => {
                 let lines = body.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
-                self.collect(lines.filter(|line| !line.is_empty()), now)
+                self.collect(lines.filter(|line| !line.is_empty()), now, numbering)
             }
             BatchFormat::Json if body.starts_with(b"[") => {
                 if std::str::from_utf8(body).is_err() {
@@ -117,43 +146,86 @@ impl Intake {
                 if elements.is_empty() {
                     return Err(Error::Empty);
                 }
-                self.collect(elements.iter().map(|element| element.get().as_bytes()), now)
+                self.collect(elements.iter().map(|element| element.get().as_bytes()), now, numbering)
             }
             BatchFormat::Json => {
-                let mut batch = Batch::default();
-                self.add(body, now, &mut batch).map_err(|error| Error::Envelope { index: None, error })?;
-                Ok(batch)
+                let item = self.item(body, now, numbering);
+                let item = item.map_err(|error| Error::Envelope { index: None, error })?;
+                Ok(Batch { items: vec![item] })
             }
         }
     }
 
-    fn collect<'b>(&self, envelopes: impl Iterator<Item = &'b [u8]>, now: Wall) -> Result<Batch, Error> {
+    fn collect<'b>(
+        &self,
+        envelopes: impl Iterator<Item = &'b [u8]>,
+        now: Wall,
+        mut numbering: Option<Numbering<'_>>,
+    ) -> Result<Batch, Error> {
         let mut batch = Batch::default();
         for (index, envelope) in envelopes.enumerate() {
-            let added = self.add(envelope, now, &mut batch);
-            added.map_err(|error| Error::Envelope { index: Some(index), error })?;
+            let item = self.item(envelope, now, numbering);
+            batch.items.push(item.map_err(|error| Error::Envelope { index: Some(index), error })?);
+            if let Some(numbering) = &mut numbering {
+                numbering.next += 1;
+            }
         }
         Ok(batch)
     }
 
-    fn add(&self, envelope: &[u8], now: Wall, batch: &mut Batch) -> Result<(), envelope::Error> {
-        let mut envelope = Envelope::decode(envelope, self.event_bytes)?;
+    fn item(
+        &self,
+        bytes: &[u8],
+        now: Wall,
+        numbering: Option<Numbering<'_>>,
+    ) -> Result<Item, envelope::Error> {
+        let mut envelope = Envelope::decode(bytes, self.event_bytes)?;
+        let prepared;
+        if numbering.is_some()
+            && let Cow::Owned(text) = stamp::prepare(envelope.text)
+        {
+            prepared = text;
+            envelope = Envelope::decode(prepared.as_bytes(), self.event_bytes)?;
+        }
         let completed;
         if envelope.ts.is_none() {
             completed = with_ts(envelope.text, now);
             let ts_text = Some(format!("\"{}\"", timestamp::format(now)).into());
             envelope = Envelope { text: &completed, ts: Some(now), ts_text, ..envelope };
         }
-        match self.event(&envelope) {
-            Some(event) => batch.events.push(event),
-            None => batch.dropped += 1,
-        }
-        Ok(())
+        let Some(Numbering { origin, next }) = numbering else {
+            return Ok(Item { event: self.event(&envelope, Origin::NONE), stamped: None });
+        };
+        let text: Arc<str> = stamp::stamp(envelope.text, origin, next).into();
+        let event = self.event(&Envelope { text: &text, ..envelope }, Origin::of(origin));
+        Ok(Item { event, stamped: Some(text) })
     }
 
-    /// The event of an envelope; `None` when `map_only` drops it.
+    /// The event of a message from Redis: one envelope, which our own publisher may have stamped.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn message(&self, bytes: &[u8]) -> Result<Message, envelope::Error> {
+        let text = std::str::from_utf8(bytes.trim_ascii()).map_err(|_| envelope::Error::Encoding)?;
+        let (text, mark) = stamp::unmark(text);
+        // A publisher's stamp does not count: what it accepted is accepted everywhere.
+        let envelope = Envelope::decode(text.as_bytes(), self.event_bytes + STAMP_BYTES)?;
+        if text.len() > self.event_bytes && envelope.origin.is_none() {
+            return Err(envelope::Error::TooLarge { limit: self.event_bytes });
+        }
+        let origin = envelope.origin.as_ref().map(|(instance, seq)| (Box::from(&**instance), *seq));
+        let number = origin.as_ref().map_or(Origin::NONE, |(instance, _)| Origin::of(instance));
+        let event = self.event(&envelope, number);
+        let fingerprint = match &event {
+            Some(event) => event.fingerprint,
+            None => Fingerprint::of(text.as_bytes()),
+        };
+        Ok(Message { event, fingerprint, mark: mark.filter(|_| origin.is_some()), origin })
+    }
+
+    /// The event of an envelope that the publisher `origin` numbered; `None` when `map_only` drops it.
     #[must_use]
-    pub fn event(&self, envelope: &Envelope<'_>) -> Option<Event> {
+    pub fn event(&self, envelope: &Envelope<'_>, origin: Origin) -> Option<Event> {
         let (name, public_payload) = match self.map.public(&envelope.event_type) {
             Public::Dropped => return None,
             Public::Unchanged => (&*envelope.event_type, None),
@@ -182,6 +254,8 @@ impl Intake {
                 id: (&*envelope.id).into(),
                 trace_id: envelope.trace_id.as_deref().map(Box::from),
             },
+            origin,
+            idempotency: envelope.ts.map(|ts| idempotency(envelope, ts)),
         })
     }
 
@@ -201,6 +275,12 @@ impl Intake {
         }
         topics
     }
+}
+
+/// A hash of the key by which two envelopes are the same event (contract section 2).
+fn idempotency(envelope: &Envelope<'_>, ts: Wall) -> u64 {
+    let kind = xxhash_rust::xxh3::xxh3_64(envelope.event_type.as_bytes());
+    xxhash_rust::xxh3::xxh3_64_with_seed(envelope.id.as_bytes(), kind ^ ts.as_micros() as u64)
 }
 
 /// The envelope with a time stamp where it had none.
@@ -244,8 +324,8 @@ mod tests {
     }
 
     fn one(text: &str, data: DataStyle) -> Event {
-        let batch = intake(data).batch(text.as_bytes(), BatchFormat::Json, NOW).unwrap();
-        batch.events.into_iter().next().unwrap()
+        let batch = intake(data).batch(text.as_bytes(), BatchFormat::Json, NOW, None).unwrap();
+        batch.items.into_iter().next().unwrap().event.unwrap()
     }
 
     fn body(event: &Event) -> &str {
@@ -288,11 +368,11 @@ mod tests {
     #[test]
     fn batches_are_all_or_nothing() {
         let intake = intake(DataStyle::Payload);
-        let batch = |text: &str, format| intake.batch(text.as_bytes(), format, NOW);
+        let batch = |text: &str, format| intake.batch(text.as_bytes(), format, NOW, None);
         let good = r#"{"eventType":"x","id":"1","payload":1}"#;
         let lines = batch(&format!("{good}\r\n\n{good}"), BatchFormat::Lines).unwrap();
         assert_eq!(lines, batch(&format!("[{good} , {good}]"), BatchFormat::Json).unwrap());
-        assert_eq!((lines.accepted(), lines.events.len()), (2, 2));
+        assert_eq!(lines.items.len(), 2);
 
         let bad = batch(&format!("{good}\n{{}}"), BatchFormat::Lines).unwrap_err();
         assert_eq!(bad, batch(&format!("[{good},{{}}]"), BatchFormat::Json).unwrap_err());
@@ -302,5 +382,43 @@ mod tests {
         assert_eq!(batch("[]", BatchFormat::Json), Err(Error::Empty));
         assert!(matches!(batch("[{}", BatchFormat::Json), Err(Error::Malformed(_))));
         assert!(matches!(batch(&format!("{good}{good}"), BatchFormat::Json), Err(Error::Envelope { .. })));
+    }
+
+    #[test]
+    fn what_goes_to_redis_comes_back_as_the_same_event() {
+        for text in [
+            ORDER,
+            r#"{"eventType":"x","id":"1","payload":1}"#,
+            "{\"eventType\":\"x\",\n\"id\":\"1\",\"payload\":{\"a\":1.50,\r\n\"b\":[]},\"origin\":\"y\",\"originSeq\":9 }",
+        ] {
+            for data in [DataStyle::Payload, DataStyle::Envelope] {
+                let numbering = Some(Numbering { origin: "node", next: 7 });
+                let batch = intake(data).batch(text.as_bytes(), BatchFormat::Json, NOW, numbering).unwrap();
+                let Item { event, stamped } = batch.items.into_iter().next().unwrap();
+                let stamped = stamped.unwrap();
+                assert!(!stamped.contains(['\r', '\n']), "{stamped}");
+                let message = intake(data).message(stamped.as_bytes()).unwrap();
+                assert_eq!((&message.event, message.mark), (&event, None), "{text}");
+                assert_eq!(message.origin, Some(("node".into(), 7)));
+                let mark = Mark { after: stamp::After::Event(Fingerprint(3)), is_again: false };
+                let marked = intake(data).message(stamp::mark(&stamped, mark).as_bytes()).unwrap();
+                assert_eq!(marked, Message { mark: Some(mark), ..message });
+            }
+        }
+    }
+
+    #[test]
+    fn a_stamp_does_not_count_against_the_limit() {
+        let limit = |bytes| Intake::new(Map::default(), Vec::new(), DataStyle::Payload, bytes);
+        let text = r#"{"eventType":"x","id":"1","payload":1}"#;
+        let tight = limit(text.len());
+        let numbering = Some(Numbering { origin: "a-name-of-32-bytes-as-they-can-be", next: u64::MAX - 1 });
+        let batch = tight.batch(text.as_bytes(), BatchFormat::Json, NOW, numbering).unwrap();
+        assert!(tight.message(batch.items[0].stamped.as_ref().unwrap().as_bytes()).is_ok());
+        assert!(tight.message(text.as_bytes()).is_ok());
+        assert!(matches!(
+            limit(text.len() - 1).message(text.as_bytes()),
+            Err(envelope::Error::TooLarge { limit }) if limit == text.len() - 1
+        ));
     }
 }

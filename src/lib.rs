@@ -19,4 +19,5 @@ pub mod metrics;
 pub mod net;
 pub mod redis;
 pub mod sse;
+pub mod stamp;
 pub mod timestamp;

@@ -41,6 +41,7 @@ fn serve(config: Config, sources: Sources) -> ExitCode {
     let mut server = match Server::bind(config, sources) {
         Ok(server) => server,
         Err(error) if error.is_address_in_use() => return fail(&error.to_string(), EXIT_ADDRESS_IN_USE),
+        Err(error) if error.is_configuration() => return fail(&error.to_string(), EXIT_CONFIG),
         Err(error) => return fail(&error.to_string(), EXIT_FAILURE),
     };
     let code = match server.run() {

@@ -3,17 +3,19 @@
 //! Pure: it takes a request and the parts of the server, and says what to do. It opens no socket and reads
 //! no clock; what only the loop knows comes through `Node`.
 
+mod admin;
 mod cors;
 mod operate;
 mod publish;
 mod route;
 mod stream;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+pub use admin::{mode_changed, wished_mode};
 pub use cors::Cors;
-pub use publish::Incoming;
+pub use publish::Publishing;
 
 use crate::bus::Bus;
 use crate::clock::Now;
@@ -29,10 +31,19 @@ use route::Route;
 pub enum Decision {
     /// Answer it.
     Respond(Response),
-    /// Read its body: it publishes.
+    /// Read its body.
     ReadBody(Incoming),
     /// Make its connection a stream that begins with this head.
     Stream(Vec<u8>, Subscription),
+}
+
+/// A request whose body is being read, or whose answer is on its way.
+#[derive(Clone, Debug)]
+pub enum Incoming {
+    /// It publishes.
+    Publish(Publishing),
+    /// It changes the mode.
+    Mode,
 }
 
 /// Why a connection is turned away.
@@ -63,10 +74,21 @@ pub trait Node {
     fn address(&self, key: Key) -> Option<SocketAddr>;
     /// How long the server has been running.
     fn uptime(&self) -> Duration;
-    /// Events appended and deliveries made in a second, of late.
-    fn rates(&self) -> (f64, f64);
+    /// What happens in a second, of late.
+    fn rates(&self) -> Rates;
     /// The server's name.
     fn instance(&self) -> &Instance;
+}
+
+/// What happens in a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Events appended.
+    pub events: f64,
+    /// Deliveries made.
+    pub deliveries: f64,
+    /// Messages received from Redis.
+    pub messages: f64,
 }
 
 /// The parts of the server that a route works with.
@@ -79,6 +101,8 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     /// What only the loop knows.
     pub node: &'a dyn Node,
+    /// Who asks.
+    pub peer: Option<IpAddr>,
     /// Whether the connection is to be turned away.
     pub refusal: Option<Refusal>,
     /// Jitter, 0 to 1.
@@ -98,8 +122,11 @@ impl Context<'_> {
                 404,
                 &format!("nothing is here; there are {}", route::all()),
             )),
-            Some(route) if request.method == Method::Options => {
+            Some(route) if request.method == Method::Options && route.is_for_pages() => {
                 Decision::Respond(self.settings.cors.preflight(request, route.allow()))
+            }
+            Some(route) if request.method == Method::Options => {
+                Decision::Respond(Response::new(204).header("Allow", route.allow()))
             }
             Some(route) if !route.allows(request.method) => Decision::Respond(
                 Response::problem(405, &format!("this path takes {}", route.allow()))
@@ -117,9 +144,11 @@ impl Context<'_> {
             Some(Route::Metrics) => Decision::Respond(operate::metrics(self)),
             Some(Route::Stats) => Decision::Respond(operate::stats(self)),
             Some(Route::Clients) => Decision::Respond(operate::clients(self, request)),
+            Some(Route::Mode) => admin::decide(self, request),
         };
         let Decision::Respond(response) = decision else { return decision };
-        let response = self.settings.cors.mark(request, response);
+        let is_for_pages = Route::find(request.target.path()).is_none_or(Route::is_for_pages);
+        let response = if is_for_pages { self.settings.cors.mark(request, response) } else { response };
         // Those beyond the cap are few, and must not be held by one client.
         let is_last = self.refusal == Some(Refusal::Full);
         Decision::Respond(if is_last { response.closing() } else { response })

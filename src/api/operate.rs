@@ -1,10 +1,12 @@
 //! What operators and their machines ask.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{Context, Refusal};
+use crate::bus::Readiness;
 use crate::http::{Request, Response};
 use crate::hub::{ClientRank, ClientView, Filter, TopicPattern};
 use crate::limits::KIB;
@@ -27,12 +29,30 @@ pub(super) fn readyz(context: &Context<'_>) -> Response {
             .problem_member("components", vec!["draining"])
             .header("Retry-After", "5");
     }
-    Response::new(200).json(json!({ "status": "ready", "mode": context.bus.mode().name() }).to_string())
+    let mode = context.bus.mode().name();
+    match context.bus.readiness(context.now.mono) {
+        Readiness::Ready => Response::new(200).json(json!({ "status": "ready", "mode": mode }).to_string()),
+        Readiness::Degraded => {
+            let answer = json!({ "status": "ready", "mode": mode, "degraded": ["redis"] });
+            Response::new(200).json(answer.to_string())
+        }
+        Readiness::NotReady => Response::problem(503, "not ready: redis")
+            .problem_member("components", vec!["redis"])
+            .header("Retry-After", "1"),
+    }
 }
 
 pub(super) fn metrics(context: &Context<'_>) -> Response {
-    let (hub, log) = (&context.hub, context.hub.log());
-    let holdings = Holdings { streams: hub.len(), log_bytes: log.bytes(), log_events: log.history_len() };
+    let (hub, log, bus) = (&context.hub, context.hub.log(), context.bus.status(context.now.mono));
+    let holdings = Holdings {
+        streams: hub.len(),
+        log_bytes: log.bytes(),
+        log_events: log.history_len(),
+        redis_up: bus.is_up,
+        breaker_state: bus.breaker.number(),
+        spool_events: bus.spooled,
+        spool_dropped: bus.spool_dropped,
+    };
     let text = metrics::render(hub.metrics(), &holdings, &context.node.gauges());
     Response::new(200).text(metrics::CONTENT_TYPE, text)
 }
@@ -40,7 +60,7 @@ pub(super) fn metrics(context: &Context<'_>) -> Response {
 pub(super) fn stats(context: &Context<'_>) -> Response {
     let (hub, gauges) = (&context.hub, context.node.gauges());
     let (log, metrics) = (hub.log(), hub.metrics());
-    let (events_per_second, deliveries_per_second) = context.node.rates();
+    let rates = context.node.rates();
     let lags: Vec<u64> = hub.clients().map(|client| client.lag_bytes).filter(|&lag| lag > 0).collect();
     let stats = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -49,7 +69,7 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
         "mode": context.bus.mode().name(),
         "draining": context.refusal == Some(Refusal::Draining),
         "connections": { "streams": hub.len(), "open": gauges.connections, "shed": metrics.shed },
-        "rates": { "events_per_second": events_per_second, "deliveries_per_second": deliveries_per_second },
+        "rates": { "events_per_second": rates.events, "deliveries_per_second": rates.deliveries },
         "latency_ms": {
             "broadcast": percentiles(metrics.broadcast.recent()),
             "delivery": percentiles(metrics.delivery.recent()),
@@ -62,7 +82,8 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
             "oldest_id": log.oldest_id(),
             "last_id": (log.appended() > 0).then(|| log.last_id().to_string()),
         },
-        "last_published": context.bus.last().map(|last| json!({
+        "redis": redis(context),
+        "last_event": context.bus.last().map(|last| json!({
             "event": last.name,
             "id": last.subject.id,
             "trace_id": last.subject.trace_id,
@@ -79,6 +100,42 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
         "process": { "resident_bytes": gauges.resident_bytes, "open_fds": gauges.open_fds },
     });
     Response::new(200).json(stats.to_string())
+}
+
+/// The way through Redis; `null` where the mode needs none.
+fn redis(context: &Context<'_>) -> Value {
+    let bus = context.bus.status(context.now.mono);
+    if !bus.mode.publishes() && bus.spooled == 0 {
+        return Value::Null;
+    }
+    let counted = context.hub.metrics().redis;
+    let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+    json!({
+        "up": bus.is_up,
+        "round_trip_ms": bus.round_trip.map(millis),
+        "subscriber": {
+            "subscribed_seconds": bus.subscribed.map(|since| since.as_secs_f64()),
+            "why_down": bus.why_down,
+            "messages_per_second": context.node.rates().messages,
+            "backlog": context.node.gauges().redis_backlog,
+            "lag_ms": bus.lag.map(millis),
+            "messages": counted.messages,
+            "invalid": counted.invalid,
+            "echoes": counted.echoes,
+            "duplicates": counted.duplicates,
+            "not_forwarded": counted.not_forwarded,
+            "missing": counted.missing,
+            "reconnects": counted.reconnects,
+        },
+        "publisher": {
+            "breaker": bus.breaker.name(),
+            "spooled": bus.spooled,
+            "in_flight": bus.in_flight,
+            "spool_dropped": bus.spool_dropped,
+            "published": counted.published,
+            "failures": counted.publish_failures,
+        },
+    })
 }
 
 /// Of nothing there are none.

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::{Context, Decision, Refusal, refuse};
+use super::{Context, Decision, Incoming, Refusal, refuse};
 use crate::bus::Receipt;
 use crate::clock::Now;
 use crate::envelope;
 use crate::http::{BodyKind, Request, Response};
-use crate::intake::{Batch, BatchFormat, Error, Intake};
+use crate::intake::{Batch, BatchFormat, Error, Intake, Numbering};
 
 /// A publish request: its body is being read, or its batch is on its way.
 #[derive(Clone, Debug)]
-pub struct Incoming {
+pub struct Publishing {
     format: BatchFormat,
     /// Headers for the answer to a page of another origin.
     cors: Vec<(&'static str, String)>,
@@ -28,7 +28,8 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
         let detail = "send Content-Type: application/json or application/x-ndjson, and no Content-Encoding";
         return Decision::Respond(Response::problem(415, detail).header("Accept-Post", ACCEPTED));
     };
-    Decision::ReadBody(Incoming { format, cors: context.settings.cors.headers(request) })
+    let cors = context.settings.cors.headers(request);
+    Decision::ReadBody(Incoming::Publish(Publishing { format, cors }))
 }
 
 /// The media types of bodies (the Accept-Post header, W3C Linked Data Platform section 7.1).
@@ -44,13 +45,19 @@ fn format_of(request: &Request) -> Option<BatchFormat> {
     }
 }
 
-impl Incoming {
+impl Publishing {
     /// The events of the whole body.
     ///
     /// # Errors
     /// The answer that says what is wrong.
-    pub fn batch(&self, intake: &Intake, body: &[u8], now: Now) -> Result<Batch, Response> {
-        intake.batch(body, self.format, now.wall).map_err(|error| self.mark(problem(&error)))
+    pub fn batch(
+        &self,
+        intake: &Intake,
+        body: &[u8],
+        numbering: Option<Numbering<'_>>,
+        now: Now,
+    ) -> Result<Batch, Response> {
+        intake.batch(body, self.format, now.wall, numbering).map_err(|error| self.mark(problem(&error)))
     }
 
     /// The answer to a batch that was accepted.

@@ -12,10 +12,11 @@ pub(super) enum Route {
     Metrics,
     Stats,
     Clients,
+    Mode,
 }
 
 /// The methods of `OPTIONS *`.
-pub(super) const ANY: &str = "GET, HEAD, POST, OPTIONS";
+pub(super) const ANY: &str = "GET, HEAD, POST, PUT, OPTIONS";
 
 /// The paths that there are.
 pub(super) fn all() -> String {
@@ -23,8 +24,16 @@ pub(super) fn all() -> String {
 }
 
 impl Route {
-    const ALL: [Self; 7] =
-        [Self::Events, Self::Publish, Self::Healthz, Self::Readyz, Self::Metrics, Self::Stats, Self::Clients];
+    const ALL: [Self; 8] = [
+        Self::Events,
+        Self::Publish,
+        Self::Healthz,
+        Self::Readyz,
+        Self::Metrics,
+        Self::Stats,
+        Self::Clients,
+        Self::Mode,
+    ];
 
     pub(super) const fn path(self) -> &'static str {
         match self {
@@ -35,6 +44,7 @@ impl Route {
             Self::Metrics => "/metrics",
             Self::Stats => "/stats",
             Self::Clients => "/clients",
+            Self::Mode => "/admin/mode",
         }
     }
 
@@ -46,8 +56,14 @@ impl Route {
     pub(super) const fn allow(self) -> &'static str {
         match self {
             Self::Publish => "POST, OPTIONS",
+            Self::Mode => "PUT, OPTIONS",
             _ => "GET, HEAD, OPTIONS",
         }
+    }
+
+    /// Whether pages of other origins may use it: none may change how the server works.
+    pub(super) const fn is_for_pages(self) -> bool {
+        !matches!(self, Self::Mode)
     }
 
     pub(super) fn allows(self, method: Method) -> bool {
@@ -71,5 +87,6 @@ mod tests {
     fn methods_are_those_of_the_allow_header() {
         assert!(Route::Publish.allows(Method::Post) && !Route::Publish.allows(Method::Get));
         assert!(Route::Events.allows(Method::Head) && !Route::Events.allows(Method::Post));
+        assert!(Route::Mode.allows(Method::Put) && !Route::Mode.allows(Method::Get));
     }
 }

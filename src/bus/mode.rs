@@ -30,4 +30,28 @@ impl Mode {
             Self::Redis => "redis",
         }
     }
+
+    /// Whether what is published here goes to Redis.
+    #[must_use]
+    pub const fn publishes(self) -> bool {
+        !matches!(self, Self::Local)
+    }
+
+    /// Whether what is published here is broadcast at once, without a way through Redis.
+    #[must_use]
+    pub const fn shows_own(self) -> bool {
+        !matches!(self, Self::Redis)
+    }
+
+    /// Whether messages are received from Redis.
+    #[must_use]
+    pub const fn subscribes(self) -> bool {
+        matches!(self, Self::DryRun | Self::Fanout | Self::Redis)
+    }
+
+    /// Whether messages from Redis are broadcast.
+    #[must_use]
+    pub const fn forwards(self) -> bool {
+        matches!(self, Self::Fanout | Self::Redis)
+    }
 }

@@ -6,6 +6,7 @@ use super::Config;
 use crate::bus::Mode;
 use crate::hub::{DataStyle, HeartbeatStyle};
 use crate::logging::LogFormat;
+use crate::redis::Protocol;
 
 /// A place in `Config` whose type has names.
 pub(super) struct Choice {
@@ -61,6 +62,18 @@ impl Named for Mode {
 
     fn name(self) -> &'static str {
         Self::name(self)
+    }
+}
+
+impl Named for Protocol {
+    const ALL: &'static [Self] = &[Self::Auto, Self::Resp2, Self::Resp3];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Resp2 => "2",
+            Self::Resp3 => "3",
+        }
     }
 }
 

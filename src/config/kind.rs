@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::Choice;
@@ -12,6 +13,7 @@ use super::value::{Value, needs_unit, parse_duration, parse_size, quote, show_du
 use super::{Config, file, map};
 use crate::id::Instance;
 use crate::mapping::Entry;
+use crate::redis::Target;
 
 /// A place in `Config`.
 pub(super) struct Field<T> {
@@ -43,6 +45,12 @@ pub(super) enum Kind {
     Instance(Field<Option<Instance>>),
     /// The `[[map]]` entries.
     Map(Field<Vec<Entry>>),
+    /// Text that passes the check, which says what is wrong with it and never quotes it.
+    Text(Field<String>, &'static str, fn(&str) -> Result<(), &'static str>),
+    /// The path of a file; empty becomes `None`.
+    Path(Field<Option<PathBuf>>),
+    /// Where Redis is.
+    Target(Field<Target>),
 }
 
 impl Kind {
@@ -73,6 +81,18 @@ impl Kind {
             Self::Address(field) => *(field.get_mut)(config) = read_address(value)?,
             Self::Instance(field) => *(field.get_mut)(config) = read_instance(value)?,
             Self::Map(field) => *(field.get_mut)(config) = read_map(value)?,
+            Self::Text(field, _, check) => {
+                let text = value.text().ok_or("is not a string")?;
+                check(text)?;
+                text.clone_into((field.get_mut)(config));
+            }
+            Self::Path(field) => {
+                let text = value.text().ok_or("is not a string")?;
+                *(field.get_mut)(config) = (!text.is_empty()).then(|| PathBuf::from(text));
+            }
+            Self::Target(field) => {
+                *(field.get_mut)(config) = Target::parse(value.text().ok_or("is not a string")?)?;
+            }
         }
         Ok(())
     }
@@ -99,6 +119,21 @@ impl Kind {
                 quote((field.get)(config).as_ref().map(Instance::as_str).unwrap_or_default())
             }
             Self::Map(field) => map::write((field.get)(config)),
+            Self::Text(field, ..) => quote((field.get)(config)),
+            Self::Path(field) => {
+                let path = (field.get)(config).as_ref();
+                quote(&path.map(|path| path.to_string_lossy()).unwrap_or_default())
+            }
+            Self::Target(field) => quote((field.get)(config).text()),
+        }
+    }
+
+    /// The value in `config` as TOML, with what is secret in it masked.
+    pub(super) fn write_masked(&self, config: &Config) -> String {
+        match self {
+            Self::Target(field) => quote(&(field.get)(config).masked()),
+            Self::Text(field, ..) if (field.get)(config).is_empty() => quote(""),
+            _ => quote("***"),
         }
     }
 
@@ -118,6 +153,9 @@ impl Kind {
             Self::Address(field) => *(field.get_mut)(to) = *(field.get)(from),
             Self::Instance(field) => (field.get_mut)(to).clone_from((field.get)(from)),
             Self::Map(field) => (field.get_mut)(to).clone_from((field.get)(from)),
+            Self::Text(field, ..) => (field.get_mut)(to).clone_from((field.get)(from)),
+            Self::Path(field) => (field.get_mut)(to).clone_from((field.get)(from)),
+            Self::Target(field) => (field.get_mut)(to).clone_from((field.get)(from)),
         }
     }
 
@@ -154,6 +192,13 @@ impl Kind {
                              in a flag or variable, the same array as inline TOML"
                     .to_owned()
             }
+            Self::Text(_, what, _) => (*what).to_owned(),
+            Self::Path(_) => "the path of a file, or empty".to_owned(),
+            Self::Target(_) => {
+                "redis://[user:password@]host[:port], rediss:// with TLS, redis+unix:///path, or \
+                                host:port,password=...,ssl=true"
+                    .to_owned()
+            }
         }
     }
 
@@ -169,6 +214,9 @@ impl Kind {
             Self::Address(_) => "ADDRESS",
             Self::Instance(_) => "NAME",
             Self::Map(_) => "TOML",
+            Self::Text(..) => "TEXT",
+            Self::Path(_) => "FILE",
+            Self::Target(_) => "URL",
         }
     }
 }

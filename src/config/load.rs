@@ -131,9 +131,9 @@ impl Layers {
         let key = &KEYS[index];
         match key.kind.read(value, &mut self.config) {
             Ok(()) => self.origins.set(index, origin),
-            // Neither the value nor what is wrong with it may show a secret.
-            Err(_) if key.secret => {
-                self.problems.push(format!("{} ({origin}): allowed: {}", key.name, key.kind.syntax()));
+            // What is wrong with a secret never quotes it (`Target::parse`, `Kind::Text`).
+            Err(why) if key.secret => {
+                self.problems.push(format!("{} ({origin}) {why}; allowed: {}", key.name, key.kind.syntax()));
             }
             Err(why) => self.problems.push(format!(
                 "{} = {} ({origin}) {why}; allowed: {}",

@@ -19,6 +19,7 @@ use crate::id::Instance;
 use crate::limits::Limits;
 use crate::logging::LogFormat;
 use crate::mapping;
+use crate::redis;
 
 mod check;
 mod choice;
@@ -63,6 +64,8 @@ pub struct Config {
     pub cors: Cors,
     /// `bus.*`.
     pub bus: Bus,
+    /// `redis.*`.
+    pub redis: redis::Options,
     /// `log.*`.
     pub log: Log,
 }
@@ -133,6 +136,7 @@ impl Default for Config {
             auth: Auth::default(),
             cors: Cors::default(),
             bus: Bus { mode: Mode::Local },
+            redis: redis::Options::default(),
             log: Log { level: LevelFilter::Info, format: LogFormat::Text },
         }
     }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::Config;
 use super::keys::{KEYS, find};
 use super::origin::Origins;
-use crate::bus::Mode;
+use crate::redis;
 
 /// Bytes of a payload field's name that makes a topic.
 const FIELD_BYTES: usize = 128;
@@ -19,13 +19,7 @@ pub(super) fn relations(config: &Config, origins: &Origins) -> Vec<String> {
         format!("{name} = {value} ({})", origins.of(name))
     };
     let mut problems = Vec::new();
-    if config.bus.mode != Mode::Local {
-        problems.push(format!(
-            "bus.mode: {} needs Redis, which this version does not have yet; local is the mode there is ({})",
-            config.bus.mode.name(),
-            origins.of("bus.mode")
-        ));
-    }
+    problems.extend(redis_relations(config, origins));
     if config.cors.origins.len() > 1 && config.cors.origins.iter().any(|origin| origin == "*") {
         problems.push(format!(
             "{} has * beside other origins: * is for all of them, and without credentials",
@@ -38,6 +32,45 @@ pub(super) fn relations(config: &Config, origins: &Origins) -> Vec<String> {
              or allow it with auth.open_publish = true (flag --auth-open-publish, environment \
              SSECAST_AUTH_OPEN_PUBLISH)",
             shown("server.listen")
+        ));
+    }
+    problems
+}
+
+/// What must hold between the keys of `redis`.
+fn redis_relations(config: &Config, origins: &Origins) -> Vec<String> {
+    let redis = &config.redis;
+    let mut problems = Vec::new();
+    let from = |name: &str| format!("({})", origins.of(name));
+    let Some(first) = redis.channel.first() else {
+        return vec![format!(
+            "redis.channel {} is empty: name the channel to publish to",
+            from("redis.channel")
+        )];
+    };
+    if !redis.pattern.is_empty() && !redis::glob(&redis.pattern, first) {
+        problems.push(format!(
+            "redis.pattern {} does not match the first of redis.channel {}: what is published here would never \
+             come back",
+            from("redis.pattern"),
+            from("redis.channel")
+        ));
+    }
+    let prefix = format!("{}.", redis.canary);
+    if redis.channel.iter().any(|channel| channel.starts_with(&prefix)) {
+        problems.push(format!(
+            "redis.canary {} and redis.channel {} overlap: canaries would be taken for events",
+            from("redis.canary"),
+            from("redis.channel")
+        ));
+    }
+    if redis.cert_file.is_some() != redis.key_file.is_some() {
+        problems.push("redis.cert_file and redis.key_file belong together: set both or neither".to_owned());
+    }
+    if !redis.sentinel.is_empty() && redis.master_name.is_empty() {
+        problems.push(format!(
+            "redis.sentinel {} needs redis.master_name: what the sentinels call the master",
+            from("redis.sentinel")
         ));
     }
     problems
@@ -57,6 +90,35 @@ pub(super) fn topic_field(name: &str) -> Result<(), &'static str> {
         return Err("must have no control characters");
     }
     Ok(())
+}
+
+/// Bytes of a channel's name or of a pattern.
+const CHANNEL_BYTES: usize = 512;
+
+/// The name of a Redis channel: any bytes would do, but these are never meant.
+pub(super) fn channel(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() || name.len() > CHANNEL_BYTES {
+        return Err("must have 1 to 512 bytes");
+    }
+    if name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("must have no white space and no control characters");
+    }
+    Ok(())
+}
+
+/// A pattern of PSUBSCRIBE, or nothing.
+pub(super) fn pattern(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() { Ok(()) } else { channel(text) }
+}
+
+/// Text on one line, or nothing.
+pub(super) fn plain_text(text: &str) -> Result<(), &'static str> {
+    if text.chars().any(char::is_control) { Err("must have no control characters") } else { Ok(()) }
+}
+
+/// The address of a sentinel.
+pub(super) fn sentinel(text: &str) -> Result<(), &'static str> {
+    redis::Address::parse(text, redis::SENTINEL_PORT).map(drop)
 }
 
 /// An entry of `cors.origins`: `*`, or an origin as browsers serialise it (RFC 6454 section 6.2). It is
@@ -171,11 +233,32 @@ mod tests {
     }
 
     #[test]
-    fn other_modes_than_local_need_redis() {
-        let text = problem(|c| c.bus.mode = Mode::Fanout);
-        let expected =
-            "bus.mode: fanout needs Redis, which this version does not have yet; local is the mode there is";
-        assert!(text.starts_with(expected), "{text}");
+    fn keys_of_redis_that_belong_together() {
+        let text = problem(|c| c.redis.channel = Vec::new());
+        assert!(text.starts_with("redis.channel"), "{text}");
+        let text = problem(|c| c.redis.pattern = "events.*".into());
+        assert!(text.contains("would never come back"), "{text}");
+        let text = problem(|c| c.redis.channel = vec!["a".into(), "ssecast.canary.x".into()]);
+        assert!(text.contains("overlap"), "{text}");
+        let text = problem(|c| c.redis.cert_file = Some("a.pem".into()));
+        assert!(text.contains("redis.key_file"), "{text}");
+        let text = problem(|c| c.redis.sentinel = vec!["a:26379".into()]);
+        assert!(text.contains("redis.master_name"), "{text}");
+        let mut config = Config::default();
+        config.redis.pattern = "orders.*".into();
+        config.redis.sentinel = vec!["a:26379".into()];
+        config.redis.master_name = "mymaster".into();
+        assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn channels_and_sentinels_are_what_they_must_be() {
+        assert!(channel("orders.events").is_ok() && pattern("").is_ok() && plain_text("").is_ok());
+        for bad in ["", "a b", "a\n", &"x".repeat(513)] {
+            assert!(channel(bad).is_err(), "{bad:?}");
+        }
+        assert!(sentinel("a:26379").is_ok() && sentinel("[::1]:1").is_ok());
+        assert!(sentinel("").is_err() && sentinel("a:0").is_err() && sentinel("a:b").is_err());
     }
 
     #[test]

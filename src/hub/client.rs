@@ -138,7 +138,7 @@ impl Client {
 
     /// Unsent events of the log; at most, while a replay goes on.
     pub(super) fn pending_events(&self, log: &Log) -> u64 {
-        let count = |run| log.frames_ended_in(&run).len() as u64;
+        let count = |run| log.count_ended_in(&run).events;
         if self.is_lost(log) {
             return count(log.tail()..log.head());
         }

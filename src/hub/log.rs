@@ -3,22 +3,30 @@
 //! Never knows who reads it. Reading is by offset (`gather`), or, for those who see only what is public,
 //! by public position (`run_from`); resuming is by id (`locate`).
 //!
+//! Beside events it holds gaps: frames that tell everybody that events may be missing there. A gap has a
+//! number like every frame, so that who resumes before it is told, but no id that a client is shown.
+//!
 //! Invariants: the segments are contiguous from `tail` to `head`; `frames` describes exactly the frames
 //! from `tail` on, and those from `history` on are what a client may resume into; a private frame lies in
-//! `private`, and no run of `run_from` ever holds one.
+//! `private`, and no run of `run_from` ever holds one; `gaps` has the ordinals of all gaps in `frames`.
+
+mod locate;
+mod races;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use crate::clock::{Mono, Now, Wall};
-use crate::event::{Audience, Event};
+use crate::event::{Audience, Event, Origin};
 use crate::id::{EventId, Fingerprint, Instance};
 use crate::limits::{KIB, MIB};
-use crate::sse;
+use crate::sse::{self, GapReason};
 
 use super::gather::Gather;
 use super::options::Options;
 use super::private::PrivateRuns;
+pub use locate::{Place, Whose};
+use races::Races;
 
 /// Bytes of a segment; a larger frame gets a segment of its own.
 const SEGMENT_BYTES: usize = 256 * KIB;
@@ -32,17 +40,46 @@ pub struct Frame {
     pub start: u64,
     /// Its number in its id.
     pub seq: u64,
-    /// Its envelope's fingerprint.
+    /// Its envelope's fingerprint; a gap has that of the event before it.
     pub fingerprint: Fingerprint,
-    /// When it was published, if it says so.
-    pub ts: Option<Wall>,
+    /// What it is.
+    pub kind: FrameKind,
     /// When it was appended.
     pub appended: Mono,
     /// Who may see it; `None` is everybody, and no topics.
     pub audience: Option<Box<Audience>>,
 }
 
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// An event.
+    Event {
+        /// When it was published, if it says so.
+        ts: Option<Wall>,
+        /// Which publisher numbered it.
+        origin: Origin,
+    },
+    /// Everybody is told that events may be missing here.
+    Gap,
+}
+
+/// How many frames of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events.
+    pub events: u64,
+    /// Gaps.
+    pub gaps: u64,
+}
+
 impl Frame {
+    /// Whether it is a gap, which everybody sees.
+    #[must_use]
+    pub fn is_gap(&self) -> bool {
+        self.kind == FrameKind::Gap
+    }
+
     /// The tenant that alone may see it.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
@@ -54,17 +91,6 @@ impl Frame {
     pub fn topics(&self) -> &[Box<str>] {
         self.audience.as_ref().map_or(&[], |audience| &audience.topics)
     }
-}
-
-/// Where a client that sent an id goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Right after the frame it named: nothing is missing.
-    After(u64),
-    /// The id is ours, but frames after it are gone.
-    Expired,
-    /// The id says nothing to us.
-    Unknown,
 }
 
 struct Segment {
@@ -89,6 +115,11 @@ pub struct Log {
     frames: VecDeque<Frame>,
     private: PrivateRuns,
     by_fingerprint: HashMap<Fingerprint, u64>,
+    races: Races,
+    /// The ordinals of the gaps in `frames`.
+    gaps: VecDeque<u64>,
+    /// Gaps ever appended.
+    gaps_appended: u64,
     /// The ordinal of `frames[0]`: how many frames came before it.
     first_ordinal: u64,
     /// The ordinal of the first frame that a client may resume into.
@@ -119,6 +150,9 @@ impl Log {
             frames: VecDeque::new(),
             private: PrivateRuns::default(),
             by_fingerprint: HashMap::new(),
+            races: Races::default(),
+            gaps: VecDeque::new(),
+            gaps_appended: 0,
             first_ordinal: 0,
             history: 0,
             head: 0,
@@ -176,10 +210,10 @@ impl Log {
         self.public_position(self.tail())
     }
 
-    /// Frames ever appended.
+    /// Events ever appended.
     #[must_use]
     pub fn appended(&self) -> u64 {
-        self.first_ordinal + self.frames.len() as u64
+        self.first_ordinal + self.frames.len() as u64 - self.gaps_appended
     }
 
     /// The id of the last frame, for what follows it without being a frame of the log.
@@ -201,25 +235,19 @@ impl Log {
 
     /// Takes a number for a heartbeat: it is in no log, but its id counts.
     pub fn take_heartbeat_id(&mut self) -> EventId<'_> {
-        let seq = self.next_seq;
-        self.next_seq += 1;
+        let seq = self.take_seq();
         self.id(seq, self.last.1)
     }
 
     /// Appends an event's frame and gives back where it lies.
     pub fn append(&mut self, event: &Event, now: Now) -> Range<u64> {
-        let seq = self.next_seq;
-        self.next_seq += 1;
-        self.make_room_for(ID_LINE_BYTES + event.body.len());
-        let id = EventId { instance: self.instance.as_str(), seq, fingerprint: event.fingerprint };
-        let last = self.segments.len() - 1;
-        let segment = &mut self.segments[last];
-        let before = segment.bytes.len();
-        sse::encode_id(&id, &mut segment.bytes);
-        segment.bytes.extend_from_slice(&event.body);
-        let range = self.head..self.head + (segment.bytes.len() - before) as u64;
-
-        self.head = range.end;
+        let seq = self.take_seq();
+        let instance = self.instance.clone();
+        let range = self.write(ID_LINE_BYTES + event.body.len(), |bytes| {
+            let id = EventId { instance: instance.as_str(), seq, fingerprint: event.fingerprint };
+            sse::encode_id(&id, bytes);
+            bytes.extend_from_slice(&event.body);
+        });
         self.last = (seq, event.fingerprint);
         if event.audience.tenant.is_some() {
             self.private.add(range.clone());
@@ -230,10 +258,50 @@ impl Log {
             start: range.start,
             seq,
             fingerprint: event.fingerprint,
-            ts: event.ts,
+            kind: FrameKind::Event { ts: event.ts, origin: event.origin },
             appended: now.mono,
             audience: (!event.audience.is_plain()).then(|| Box::new(event.audience.clone())),
         });
+        range
+    }
+
+    /// Appends a gap, for everybody, and gives back where it lies.
+    pub fn append_gap(&mut self, reason: GapReason, now: Now) -> Range<u64> {
+        let seq = self.take_seq();
+        let mut frame = Vec::new();
+        sse::encode_gap(reason, None, self.oldest_id().as_deref(), &mut frame);
+        let range = self.write(frame.len(), |bytes| bytes.extend_from_slice(&frame));
+        let fingerprint = self.last.1;
+        self.last = (seq, fingerprint);
+        self.gaps.push_back(self.first_ordinal + self.frames.len() as u64);
+        self.gaps_appended += 1;
+        let (start, appended) = (range.start, now.mono);
+        self.frames.push_back(Frame {
+            start,
+            seq,
+            fingerprint,
+            kind: FrameKind::Gap,
+            appended,
+            audience: None,
+        });
+        range
+    }
+
+    fn take_seq(&mut self) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        seq
+    }
+
+    /// Writes a frame of at most `most` bytes to the head.
+    fn write(&mut self, most: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Range<u64> {
+        self.make_room_for(most);
+        let last = self.segments.len() - 1;
+        let bytes = &mut self.segments[last].bytes;
+        let before = bytes.len();
+        encode(bytes);
+        let range = self.head..self.head + (bytes.len() - before) as u64;
+        self.head = range.end;
         range
     }
 
@@ -266,6 +334,7 @@ impl Log {
             }
             self.history += 1;
         }
+        self.races.forget_before(self.expired.0);
         let in_flight = self.in_flight_bytes.max(options.buffer_bytes);
         let wanted = self.history_start().min(self.head.saturating_sub(in_flight as u64));
         while self.segments.front().is_some_and(|segment| segment.end() <= wanted) {
@@ -283,6 +352,9 @@ impl Log {
         while self.frames.front().is_some_and(|frame| frame.start < offset) {
             self.frames.pop_front();
             self.first_ordinal += 1;
+        }
+        while self.gaps.front().is_some_and(|&ordinal| ordinal < self.first_ordinal) {
+            self.gaps.pop_front();
         }
         self.private.forget_before(offset);
     }
@@ -346,6 +418,18 @@ impl Log {
         self.frames.range(self.frames_ended_by(range.start)..self.frames_ended_by(range.end))
     }
 
+    /// How many frames of each kind have their last byte in `range`.
+    #[must_use]
+    pub fn count_ended_in(&self, range: &Range<u64>) -> Counts {
+        let (from, to) = (self.frames_ended_by(range.start), self.frames_ended_by(range.end));
+        let gaps_before = |at: usize| {
+            let ordinal = self.first_ordinal + at as u64;
+            self.gaps.partition_point(|&gap| gap < ordinal)
+        };
+        let gaps = if self.gaps.is_empty() { 0 } else { (gaps_before(to) - gaps_before(from)) as u64 };
+        Counts { events: (to - from) as u64 - gaps, gaps }
+    }
+
     /// The offsets of the run of public bytes that begins at this public position; empty at the head.
     #[must_use]
     pub fn run_from(&self, public_position: u64) -> Range<u64> {
@@ -375,34 +459,6 @@ impl Log {
             return Some(last);
         }
         Some(self.segments.partition_point(|segment| segment.start <= offset) - 1)
-    }
-
-    /// Where the client that was sent `id` last goes on.
-    #[must_use]
-    pub fn locate(&self, id: &str) -> Place {
-        let Some(id) = EventId::parse(id) else { return Place::Unknown };
-        let ours = id.instance == self.instance.as_str() && id.seq < self.next_seq;
-        let (before, after) = self.around(id.seq);
-        // Heartbeats have numbers too, with the fingerprint of the frame before them. An instance of this
-        // name may have had an earlier life, whose numbers mean other frames.
-        if ours && before.0 <= id.seq && before.1 == id.fingerprint {
-            return Place::After(after);
-        }
-        if let Some(&seq) = self.by_fingerprint.get(&id.fingerprint) {
-            return Place::After(self.around(seq).1);
-        }
-        if ours && id.seq < self.expired.0 { Place::Expired } else { Place::Unknown }
-    }
-
-    /// The last frame with a number up to `seq`, as far as the history knows, and where the next begins.
-    fn around(&self, seq: u64) -> ((u64, Fingerprint), u64) {
-        let kept = self.history_index();
-        let after = self.frames.partition_point(|frame| frame.seq <= seq).max(kept);
-        let before = match self.frames.get(after.wrapping_sub(1)) {
-            Some(frame) if after > kept => (frame.seq, frame.fingerprint),
-            _ => self.expired,
-        };
-        (before, self.frames.get(after).map_or(self.head, |frame| frame.start))
     }
 }
 

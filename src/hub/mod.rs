@@ -33,7 +33,7 @@ pub use close::{CloseReason, Closed};
 pub use filter::{Filter, TopicPattern};
 pub use gather::Gather;
 pub use index::Index;
-pub use log::{Frame, Log, Place};
+pub use log::{Frame, Log, Place, Whose};
 pub use options::{HeartbeatStyle, Options};
 pub use outbox::Outbox;
 pub use sweep::Wire;
@@ -41,10 +41,10 @@ pub use sweep::Wire;
 use crate::clock::{Mono, Now};
 use crate::deadlines::Deadlines;
 use crate::event::Event;
-use crate::id::Instance;
+use crate::id::{Fingerprint, Instance};
 use crate::key::Key;
 use crate::metrics::Metrics;
-use crate::sse;
+use crate::sse::{self, GapReason};
 use client::{Client, Clients, Ending, Flow, Narrow};
 use deliveries::Deliveries;
 use heartbeat::Heartbeat;
@@ -179,6 +179,28 @@ impl Hub {
         self.trim(now.mono);
     }
 
+    /// Appends a gap: everybody is told that events may be missing here, whatever the filter.
+    pub fn append_gap(&mut self, reason: GapReason, now: Now) {
+        let range = self.log.append_gap(reason, now);
+        self.wake_bare();
+        self.close_overdue();
+        let is_live = |client: &Client| client.narrow.as_ref().is_some_and(|narrow| narrow.is_indexed());
+        let live: Vec<Key> =
+            self.clients.iter().filter(|(_, client)| is_live(client)).map(|(key, _)| key).collect();
+        for key in live {
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            client.outbox.push(range.clone());
+            self.notice(key);
+        }
+        self.note_pass();
+        self.trim(now.mono);
+    }
+
+    /// Says where the clients of other servers at an event go back further (see [`Log::note_race`]).
+    pub fn note_race(&mut self, fingerprint: Fingerprint, whose: Whose, from: Option<u64>) {
+        self.log.note_race(fingerprint, whose, from);
+    }
+
     /// Puts a frame into the outbox of a client that stands under one of its facets.
     fn offer(&mut self, key: Key, name: &str, frame: std::ops::Range<u64>) {
         let Some(client) = self.clients.get_mut(key) else { return };
@@ -191,6 +213,12 @@ impl Hub {
             client.ending = Ending::WhenSent(CloseReason::Limit);
             self.index.remove(key, &narrow.filter);
         }
+        self.notice(key);
+    }
+
+    /// Something was put into the outbox of a client with a filter.
+    fn notice(&mut self, key: Key) {
+        let Some(client) = self.clients.get(key) else { return };
         match client.flow {
             Flow::Idle { .. } => self.make_ready(key),
             Flow::Ready { .. } => {}
@@ -243,7 +271,7 @@ impl Hub {
         if let Some(gap) = &start.gap {
             let oldest = self.log.oldest_id();
             sse::encode_gap(gap.reason, gap.requested.as_deref(), oldest.as_deref(), &mut greeting);
-            self.metrics.count_gap(gap.reason);
+            self.metrics.count_gaps(gap.reason, 1);
         }
         let style = subscription.heartbeat.unwrap_or(self.options.heartbeat_style);
         let pulse = self.heartbeat.pulse(style);

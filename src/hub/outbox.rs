@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Now;
-    use crate::event::{Audience, Event, Subject};
+    use crate::event::{Audience, Event};
     use crate::id::{Fingerprint, Instance};
     use crate::sse;
 
@@ -176,7 +176,7 @@ mod tests {
         let mut body = Vec::new();
         sse::encode_body("e", &"x".repeat(bytes), &mut body);
         let audience = Audience { tenant: is_private.then(|| "t".into()), topics: Vec::new() };
-        Event { body, fingerprint: Fingerprint(1), ts: None, audience, subject: Subject::default() }
+        Event { body, fingerprint: Fingerprint(1), audience, ..Event::default() }
     }
 
     proptest! {

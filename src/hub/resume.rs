@@ -76,6 +76,10 @@ impl Hub {
         let mut next = from;
         for (frame, range) in self.log.frames_from(from).take(PIECE_FRAMES) {
             next = range.end;
+            if frame.is_gap() {
+                client.outbox.push(range);
+                continue;
+            }
             let name = sse::event_name(sse::body_of(self.log.frame_bytes(&range)));
             if !narrow.filter.matches(name, frame.tenant(), frame.topics()) {
                 continue;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Wall;
-use crate::event::{Audience, Subject};
+use crate::event::Audience;
 use crate::id::Fingerprint;
 use crate::metrics::Metrics;
 use model::Model;
@@ -130,8 +130,7 @@ impl Simulation {
         let mut body = Vec::new();
         sse::encode_body(name, &data, &mut body);
         let audience = Audience { tenant: tenant.map(Box::from), topics };
-        let event =
-            Event { body, fingerprint, ts: Some(self.now.wall), audience, subject: Subject::default() };
+        let event = Event { body, fingerprint, ts: Some(self.now.wall), audience, ..Event::default() };
         let start = self.hub.log().head();
         self.hub.append(&event, self.now);
         let (head, seq) = (self.hub.log().head(), self.hub.log().last_id().seq);

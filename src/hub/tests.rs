@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use super::*;
 use crate::clock::Wall;
-use crate::event::{Audience, Subject};
+use crate::event::Audience;
 use crate::id::Fingerprint;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -45,13 +45,7 @@ fn event(name: &str, data: &str, tenant: Option<&str>, topics: &[&str]) -> Event
     sse::encode_body(name, data, &mut body);
     let topics = topics.iter().map(|&topic| topic.into()).collect();
     let audience = Audience { tenant: tenant.map(Box::from), topics };
-    Event {
-        body,
-        fingerprint: Fingerprint::of(data.as_bytes()),
-        ts: None,
-        audience,
-        subject: Subject::default(),
-    }
+    Event { body, fingerprint: Fingerprint::of(data.as_bytes()), audience, ..Event::default() }
 }
 
 fn topic(topic: &str) -> Subscription {

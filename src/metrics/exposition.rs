@@ -17,6 +17,14 @@ pub struct Holdings {
     pub log_bytes: u64,
     /// Events that a client may resume into.
     pub log_events: usize,
+    /// Whether a round trip through Redis works.
+    pub redis_up: bool,
+    /// 0 closed, 1 half-open, 2 open.
+    pub breaker_state: u8,
+    /// Messages that Redis does not have yet.
+    pub spool_events: usize,
+    /// Messages that Redis will never have.
+    pub spool_dropped: u64,
 }
 
 /// What the loop and the system say at the moment of asking.
@@ -24,6 +32,8 @@ pub struct Holdings {
 pub struct Gauges {
     /// Open connections of any kind.
     pub connections: usize,
+    /// Messages received from Redis and not yet broadcast.
+    pub redis_backlog: usize,
     /// Lines that could not be logged.
     pub log_lines_dropped: u64,
     /// Resident memory of the process, in bytes.
@@ -39,12 +49,6 @@ pub struct Gauges {
 pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges) -> String {
     let mut text = Exposition { out: String::with_capacity(16 * 1024) };
     let m = metrics;
-    text.counter("redis_pubsub_messages_received_total", "Messages received from Redis.", 0);
-    text.counter(
-        "redis_pubsub_deserialize_failures_total",
-        "Messages from Redis that were no valid envelope.",
-        0,
-    );
     text.histogram(
         "broadcast_latency_ms",
         "From an event's ts to the kernel taking its last byte, per delivery.",
@@ -82,10 +86,7 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges) -> String
     text.counter("ssecast_shed_total", "Connections turned away at a cap or while draining.", m.shed);
     let by_status = m.requests.iter().map(|(status, &count)| (status.to_string(), count));
     text.counters("ssecast_requests_total", "Answered requests.", "status", by_status);
-    text.gauge("ssecast_redis_backlog", "Messages received from Redis and not yet broadcast.", 0.0);
-    text.gauge("ssecast_redis_up", "1 while a round trip through Redis works.", 0.0);
-    text.gauge("ssecast_breaker_state", "0 closed, 1 half-open, 2 open.", 0.0);
-    text.gauge("ssecast_spool_events", "Events kept until Redis is back.", 0.0);
+    text.redis(m, holdings, gauges);
     text.counter("ssecast_clock_skew_events_total", "Events whose ts was in the future.", m.clock_skew);
     text.counter("ssecast_loop_stalls_total", "Turns of the loop of over 100 ms.", m.loop_stalls);
     text.gauge("ssecast_history_bytes", "Bytes that the log holds.", holdings.log_bytes as f64);
@@ -112,6 +113,61 @@ struct Exposition {
 }
 
 impl Exposition {
+    fn redis(&mut self, metrics: &Metrics, holdings: &Holdings, gauges: &Gauges) {
+        let m = metrics.redis;
+        for (name, help, value) in [
+            ("redis_pubsub_messages_received_total", "Messages received from Redis.", m.messages),
+            (
+                "redis_pubsub_deserialize_failures_total",
+                "Messages from Redis that were no valid envelope.",
+                m.invalid,
+            ),
+            (
+                "ssecast_redis_echoes_total",
+                "Messages of this server that came back after their broadcast.",
+                m.echoes,
+            ),
+            (
+                "ssecast_redis_duplicates_total",
+                "Events that came again and were not broadcast again.",
+                m.duplicates,
+            ),
+            (
+                "ssecast_redis_not_forwarded_total",
+                "Messages from Redis that the mode does not broadcast.",
+                m.not_forwarded,
+            ),
+            ("ssecast_redis_missing_total", "Messages of other servers that never came.", m.missing),
+            ("ssecast_redis_reconnects_total", "Subscriptions that were lost.", m.reconnects),
+            ("ssecast_redis_published_total", "Messages that Redis acknowledged.", m.published),
+            (
+                "ssecast_redis_publish_failures_total",
+                "Attempts to publish a message that failed.",
+                m.publish_failures,
+            ),
+            (
+                "ssecast_spool_dropped_total",
+                "Messages that Redis will never have, as too many waited for it.",
+                holdings.spool_dropped,
+            ),
+        ] {
+            self.counter(name, help, value);
+        }
+        let up = f64::from(u8::from(holdings.redis_up));
+        for (name, help, value) in [
+            (
+                "ssecast_redis_backlog",
+                "Messages received from Redis and not yet broadcast.",
+                gauges.redis_backlog as f64,
+            ),
+            ("ssecast_redis_up", "1 while a round trip through Redis works.", up),
+            ("ssecast_breaker_state", "0 closed, 1 half-open, 2 open.", f64::from(holdings.breaker_state)),
+            ("ssecast_spool_events", "Events kept until Redis has them.", holdings.spool_events as f64),
+        ] {
+            self.gauge(name, help, value);
+        }
+    }
+
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# HELP {name} {help}"));
         self.line(format_args!("# TYPE {name} {kind}"));

@@ -42,6 +42,31 @@ pub struct Metrics {
     pub requests: BTreeMap<u16, u64>,
     /// Turns of the loop of over 100 ms.
     pub loop_stalls: u64,
+    /// What came from Redis and went there.
+    pub redis: Redis,
+}
+
+/// Counters of the way through Redis.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Redis {
+    /// Messages received.
+    pub messages: u64,
+    /// Those that were no valid envelope.
+    pub invalid: u64,
+    /// Those that came back after their event was shown.
+    pub echoes: u64,
+    /// Those of other instances and of services that came before.
+    pub duplicates: u64,
+    /// Those that the mode does not broadcast.
+    pub not_forwarded: u64,
+    /// Messages of other instances that never came.
+    pub missing: u64,
+    /// Subscriptions that were lost.
+    pub reconnects: u64,
+    /// Messages that Redis acknowledged.
+    pub published: u64,
+    /// Attempts to publish one that failed.
+    pub publish_failures: u64,
 }
 
 impl Metrics {
@@ -62,6 +87,7 @@ impl Metrics {
             shed: 0,
             requests: BTreeMap::new(),
             loop_stalls: 0,
+            redis: Redis::default(),
         }
     }
 
@@ -77,8 +103,10 @@ impl Metrics {
         *self.closed.entry(reason).or_default() += 1;
     }
 
-    /// Counts a `gap` frame.
-    pub fn count_gap(&mut self, reason: GapReason) {
-        *self.gaps.entry(reason.name()).or_default() += 1;
+    /// Counts `gap` frames.
+    pub fn count_gaps(&mut self, reason: GapReason, count: u64) {
+        if count > 0 {
+            *self.gaps.entry(reason.name()).or_default() += count;
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::connections::{Linger, State};
 use super::node::View;
 use super::phase::Phase;
 use super::server::Server;
-use crate::api::{Context, Decision, Refusal};
+use crate::api::{self, Context, Decision, Incoming, Refusal};
 use crate::bus::Receipt;
 use crate::http::{Close, Event, Request, Response};
 use crate::hub::{self, Subscription};
@@ -165,14 +165,7 @@ impl Server {
                     exchange.http.accept_body(self.now.mono, &self.config.limits);
                 }
             },
-            Event::Body(body) => {
-                let Some(exchange) = self.connections.exchange_mut(key) else { return };
-                let Some(incoming) = &exchange.incoming else { return };
-                match incoming.batch(&self.intake, &body, self.now) {
-                    Ok(batch) => self.bus.submit(key, batch),
-                    Err(response) => self.respond(key, response),
-                }
-            }
+            Event::Body(body) => self.handle_body(key, &body),
             Event::Rejected { status, reason } => {
                 log::debug!(status, reason; "request refused");
                 self.count_request(status);
@@ -180,40 +173,68 @@ impl Server {
         }
     }
 
+    /// A body came whole: it is published, or changes the mode.
+    fn handle_body(&mut self, key: Key, body: &[u8]) {
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        let published = match &exchange.incoming {
+            None => return,
+            Some(Incoming::Publish(publishing)) => {
+                publishing.batch(&self.intake, body, self.bus.numbering(), self.now)
+            }
+            Some(Incoming::Mode) => {
+                exchange.incoming = None;
+                let response = api::wished_mode(body).map_or_else(
+                    |response| response,
+                    |mode| {
+                        let old = self.bus.mode();
+                        self.set_mode(mode);
+                        api::mode_changed(old, mode)
+                    },
+                );
+                return self.respond(key, response);
+            }
+        };
+        match published {
+            Ok(batch) => self.bus.submit(key, batch, self.now.mono),
+            Err(response) => self.respond(key, response),
+        }
+    }
+
     fn decide(&mut self, key: Key, request: &Request) -> Decision {
-        let is_over_cap = self.connections.get(key).is_some_and(|connection| connection.is_over_cap);
+        let connection = self.connections.get(key);
+        let is_over_cap = connection.is_some_and(|connection| connection.is_over_cap);
+        let peer = connection.map(|connection| connection.address().ip());
         let refusal = match self.phase {
             Phase::Draining { .. } => Some(Refusal::Draining),
             _ if is_over_cap => Some(Refusal::Full),
             _ => None,
         };
-        self.context(refusal, |context| context.decide(request))
-    }
-
-    fn context<T>(&mut self, refusal: Option<Refusal>, ask: impl FnOnce(&mut Context<'_>) -> T) -> T {
         let view = View {
             connections: &self.connections,
             clock: &self.clock,
             rates: &self.rates,
             instance: &self.instance,
+            backlog: self.relay.backlog(),
             now: self.now.mono,
         };
-        ask(&mut Context {
+        let mut context = Context {
             hub: &mut self.hub,
             bus: &self.bus,
             settings: &self.settings,
             node: &view,
+            peer,
             refusal,
             jitter: self.random.f64(),
             now: self.now,
-        })
+        };
+        context.decide(request)
     }
 
     /// Answers whoever published a batch that is in the log now.
     pub(super) fn acknowledge(&mut self, key: Key, receipt: Receipt) {
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
-        let Some(incoming) = exchange.incoming.take() else { return };
-        self.respond(key, incoming.accepted(receipt));
+        let Some(Incoming::Publish(publishing)) = exchange.incoming.take() else { return };
+        self.respond(key, publishing.accepted(receipt));
         self.serve(key);
     }
 

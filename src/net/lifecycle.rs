@@ -6,6 +6,7 @@ use super::phase::{Ended, Phase};
 use super::server::Server;
 use super::setup;
 use super::signals::Wish;
+use crate::bus::Mode;
 use crate::config;
 use crate::logging;
 
@@ -36,7 +37,8 @@ impl Server {
             Phase::Running => None,
             Phase::Forced => Some(Ended::Forced),
             Phase::Draining { until } => {
-                let is_over = self.now.mono >= until || (self.hub.is_empty() && !self.has_answers_to_give());
+                let is_done = self.hub.is_empty() && !self.has_answers_to_give() && self.bus.is_settled();
+                let is_over = self.now.mono >= until || is_done;
                 is_over.then_some(Ended::Drained)
             }
         }
@@ -50,10 +52,11 @@ impl Server {
     /// Reads the configuration again; one that is wrong changes nothing.
     fn reload(&mut self) {
         let read = self.sources.reload();
-        let config = match read.and_then(|new| {
+        let adopted = read.and_then(|new| {
             let changes = config::changes(&self.config, &new);
             Ok((config::adopt(&self.config, new)?, changes))
-        }) {
+        });
+        let config = match adopted {
             Ok((config, changes)) => {
                 for change in &changes {
                     let (old, new) = (change.old.as_str(), change.new.as_str());
@@ -74,10 +77,32 @@ impl Server {
                 return;
             }
         };
+        let are_new = match self.relay.redis.set_options(&config.redis) {
+            Ok(are_new) => are_new,
+            Err(error) => {
+                let problem = error.to_string();
+                log::error!(problem; "configuration not reloaded, the old one stays");
+                return;
+            }
+        };
         logging::set_level(config.log.level);
         self.settings = setup::settings(&config);
         self.intake = setup::intake(&config);
+        self.relay.redis.set_intake(self.intake.clone());
+        self.bus.set_options(setup::bus(&config));
+        if are_new {
+            self.replace_threads();
+        }
+        // The mode that PUT /admin/mode set stays, unless the file now says another one than before.
+        if config.bus.mode != self.config.bus.mode {
+            self.set_mode(config.bus.mode);
+        }
         self.hub.set_options(config.stream.clone(), self.now.mono);
         self.config = config;
+    }
+
+    /// Changes the mode of the bus; the threads follow in the next turn.
+    pub(super) fn set_mode(&mut self, mode: Mode) {
+        self.bus.set_mode(mode, &mut self.hub, self.now);
     }
 }

@@ -13,6 +13,7 @@ mod listener;
 mod node;
 mod phase;
 pub mod process;
+mod relay;
 mod server;
 mod setup;
 mod signals;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::connections::{Connection, Connections};
 use super::process;
-use crate::api::Node;
+use crate::api::{Node, Rates};
 use crate::clock::Mono;
 use crate::id::Instance;
 use crate::key::Key;
@@ -17,29 +17,43 @@ use crate::metrics::Gauges;
 /// How far back rates look.
 const RATE_SECONDS: usize = 10;
 
-/// Totals, once a second, for rates.
-#[derive(Debug, Default)]
-pub(super) struct Rates {
-    samples: VecDeque<(Mono, u64, u64)>,
+/// Totals so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) events: u64,
+    pub(super) deliveries: u64,
+    /// Messages received from Redis.
+    pub(super) messages: u64,
 }
 
-impl Rates {
-    pub(super) fn sample(&mut self, now: Mono, events: u64, deliveries: u64) {
+/// Totals, once a second, for rates.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    samples: VecDeque<(Mono, Totals)>,
+}
+
+impl Samples {
+    pub(super) fn take(&mut self, now: Mono, totals: Totals) {
         if self.samples.len() > RATE_SECONDS {
             self.samples.pop_front();
         }
-        self.samples.push_back((now, events, deliveries));
+        self.samples.push_back((now, totals));
     }
 
-    fn per_second(&self) -> (f64, f64) {
-        let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else {
-            return (0.0, 0.0);
+    fn per_second(&self) -> Rates {
+        let (Some((from, first)), Some((to, last))) = (self.samples.front(), self.samples.back()) else {
+            return Rates::default();
         };
-        let seconds = last.0.since(first.0).as_secs_f64();
+        let seconds = to.since(*from).as_secs_f64();
         if seconds == 0.0 {
-            return (0.0, 0.0);
+            return Rates::default();
         }
-        ((last.1 - first.1) as f64 / seconds, (last.2 - first.2) as f64 / seconds)
+        let rate = |first: u64, last: u64| (last - first) as f64 / seconds;
+        Rates {
+            events: rate(first.events, last.events),
+            deliveries: rate(first.deliveries, last.deliveries),
+            messages: rate(first.messages, last.messages),
+        }
     }
 }
 
@@ -47,8 +61,9 @@ impl Rates {
 pub(super) struct View<'a> {
     pub(super) connections: &'a Connections,
     pub(super) clock: &'a Clock,
-    pub(super) rates: &'a Rates,
+    pub(super) rates: &'a Samples,
     pub(super) instance: &'a Instance,
+    pub(super) backlog: usize,
     pub(super) now: Mono,
 }
 
@@ -56,6 +71,7 @@ impl Node for View<'_> {
     fn gauges(&self) -> Gauges {
         Gauges {
             connections: self.connections.len(),
+            redis_backlog: self.backlog,
             log_lines_dropped: logging::dropped(),
             resident_bytes: process::resident_bytes(),
             open_fds: process::open_descriptors(),
@@ -71,7 +87,7 @@ impl Node for View<'_> {
         self.now.since(Mono::ZERO)
     }
 
-    fn rates(&self) -> (f64, f64) {
+    fn rates(&self) -> Rates {
         self.rates.per_second()
     }
 

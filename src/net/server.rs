@@ -1,8 +1,9 @@
 //! The loop: one thread, one poller, one turn after another.
 //!
-//! A turn takes what the poller says, then accepts, reads and answers, takes what was published into the
-//! log, does what is due, sweeps, and last closes what is to be closed. Each step has a budget (`budget`) and remembers where it was cut short.
-//! What is done with a connection's bytes is in `drive`, reloading and ending in `lifecycle`.
+//! A turn takes what the poller says, then accepts, reads and answers, takes what came from Redis and what was
+//! published into the log, does what is due, sweeps, and last closes what is to be closed. Each step has a
+//! budget (`budget`) and remembers where it was cut short. What is done with a connection's bytes is in
+//! `drive`, with the threads beside the loop in `relay`, reloading and ending in `lifecycle`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,9 +18,10 @@ use super::budget;
 use super::clock::Clock;
 use super::connections::Connections;
 use super::listener::{Accepted, Listener};
-use super::node::Rates;
+use super::node::{Samples, Totals};
 use super::phase::{Ended, Phase};
 use super::process::{self, OVER_CAP};
+use super::relay::{self, Relay};
 use super::setup;
 use super::signals::Signals;
 use crate::api::Settings;
@@ -33,11 +35,15 @@ use crate::id::Instance;
 use crate::intake::Intake;
 use crate::key::Key;
 use crate::metrics::Metrics;
+use crate::redis::{self, Redis};
 
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
+const THREADS: Token = Token(usize::MAX - 2);
 const _: () = assert!(usize::BITS >= 64, "a key has 64 bits");
 
+/// How long nobody is let in at start, at most, until the way from Redis is open or has failed.
+const OPENING: Duration = Duration::from_secs(1);
 /// When accepting is tried again after the system could not.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// How often rates are sampled and old latencies let go.
@@ -55,6 +61,8 @@ pub enum Error {
     Listen(SocketAddr, io::Error),
     /// The system refused something that the loop cannot do without.
     System(&'static str, io::Error),
+    /// What a file holds that the configuration names is of no use.
+    Redis(redis::SetupError),
 }
 
 impl Error {
@@ -62,6 +70,12 @@ impl Error {
     #[must_use]
     pub fn is_address_in_use(&self) -> bool {
         matches!(self, Self::Listen(_, error) if error.kind() == io::ErrorKind::AddrInUse)
+    }
+
+    /// Whether the configuration is to blame.
+    #[must_use]
+    pub const fn is_configuration(&self) -> bool {
+        matches!(self, Self::Redis(_))
     }
 }
 
@@ -76,6 +90,7 @@ impl fmt::Display for Error {
             }
             Self::Listen(address, error) => write!(f, "server.listen: cannot listen on {address}: {error}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
+            Self::Redis(error) => error.fmt(f),
         }
     }
 }
@@ -109,12 +124,13 @@ pub struct Server {
     pub(super) settings: Settings,
     pub(super) intake: Intake,
     pub(super) bus: Bus,
+    pub(super) relay: Relay,
     pub(super) hub: Hub,
     pub(super) instance: Instance,
     pub(super) clock: Clock,
     pub(super) now: Now,
     pub(super) random: fastrand::Rng,
-    pub(super) rates: Rates,
+    pub(super) rates: Samples,
     pub(super) phase: Phase,
     pub(super) signals: Signals,
     poll: Poll,
@@ -128,6 +144,8 @@ pub struct Server {
     pub(super) closing: Vec<(Key, http::CloseReason)>,
     pub(super) buffer: Box<[u8]>,
     accepting: Accepting,
+    /// Nobody is let in before that, unless the way from Redis opens earlier.
+    opening: Option<Mono>,
     tick_at: Mono,
 }
 
@@ -154,16 +172,22 @@ impl Server {
         let reasons = CloseReason::ALL.map(CloseReason::name);
         let reasons = reasons.into_iter().chain(http::CloseReason::ALL.map(http::CloseReason::name));
         let metrics = Metrics::new(now.mono, reasons.chain([REFUSED]));
+        let waker = relay::waker(poll.registry(), THREADS)
+            .map_err(|error| Error::System("threads cannot wake the poller", error))?;
+        let intake = setup::intake(&config);
+        let redis =
+            Redis::new(&config.redis, instance.clone(), intake.clone(), waker).map_err(Error::Redis)?;
         Ok(Self {
             settings: setup::settings(&config),
-            intake: setup::intake(&config),
-            bus: Bus::new(config.bus.mode),
+            intake,
+            bus: Bus::new(config.bus.mode, instance.clone(), setup::bus(&config), random.u64(..)),
+            relay: Relay::new(redis),
             hub: Hub::new(config.stream.clone(), instance.clone(), metrics, random.u64(..), now.mono),
             instance,
             clock,
             now,
             random,
-            rates: Rates::default(),
+            rates: Samples::default(),
             phase: Phase::Running,
             signals,
             poll,
@@ -175,6 +199,7 @@ impl Server {
             closing: Vec::new(),
             buffer: vec![0; budget::READ_BYTES].into(),
             accepting: Accepting::Idle,
+            opening: config.bus.mode.subscribes().then(|| now.mono.after(OPENING)),
             tick_at: now.mono,
             config,
             sources,
@@ -192,9 +217,9 @@ impl Server {
     /// # Errors
     /// When the poller fails.
     pub fn run(&mut self) -> Result<Ended, Error> {
-        let cap = self.connections_cap;
-        log::info!(instance = self.instance.as_str(), mode = self.bus.mode().name(), max_connections = cap;
-            "listening on {}", self.address());
+        if self.opening.is_none() {
+            self.log_listening();
+        }
         let mut events = Events::with_capacity(budget::READINESS);
         loop {
             if let Err(error) = self.poll.poll(&mut events, self.timeout())
@@ -219,8 +244,27 @@ impl Server {
         }
     }
 
+    fn log_listening(&self) {
+        let (mode, max_connections) = (self.bus.mode().name(), self.connections_cap);
+        log::info!(instance = self.instance.as_str(), mode, max_connections; "listening on {}", self.address());
+    }
+
+    /// Whether somebody is let in: who came before the subscription would miss events and not know it.
+    fn is_open(&mut self) -> bool {
+        let Some(until) = self.opening else { return true };
+        if self.bus.is_opening() && self.now.mono < until {
+            return false;
+        }
+        self.bus.end_opening();
+        self.opening = None;
+        self.log_listening();
+        true
+    }
+
     fn turn(&mut self) {
-        self.accept();
+        if self.is_open() {
+            self.accept();
+        }
         // Who is not done stands in the queue again, for the next turn.
         for _ in 0..budget::READS.min(self.work.len()) {
             let Some(key) = self.work.pop_front() else { break };
@@ -229,6 +273,7 @@ impl Server {
                 break;
             }
         }
+        self.relay();
         self.append();
         self.handle_deadlines();
         self.sweep();
@@ -237,16 +282,22 @@ impl Server {
 
     /// How long the poller may wait: not at all while there is work.
     fn timeout(&self) -> Option<Duration> {
-        let has_work = !self.work.is_empty() || self.bus.has_work() || self.hub.has_ready();
-        if self.accepting == Accepting::Pending || has_work {
+        let from_threads = self.relay.has_work();
+        let has_work =
+            from_threads || !self.work.is_empty() || self.bus.has_work(self.now.mono) || self.hub.has_ready();
+        let may_accept = self.accepting == Accepting::Pending && self.opening.is_none();
+        let opens = self.opening.is_some() && !self.bus.is_opening();
+        if may_accept || opens || has_work {
             return Some(Duration::ZERO);
         }
         let hub = self.hub.poll_deadline();
         let deadlines = [
             hub,
+            self.bus.poll_deadline(),
             self.deadlines.next(),
             self.accepting.deadline(),
             self.phase.deadline(),
+            self.opening,
             Some(self.tick_at),
         ];
         deadlines.into_iter().flatten().min().map(|at| at.since(self.now.mono))
@@ -256,6 +307,8 @@ impl Server {
         match event.token() {
             LISTENER => self.accepting = Accepting::Pending,
             SIGNALS => self.handle_signals(),
+            // What the threads have is received in every turn.
+            THREADS => {}
             Token(packed) => {
                 let key = Key::unpack(packed as u64);
                 let Some(connection) = self.connections.get_mut(key) else { return };
@@ -330,7 +383,7 @@ impl Server {
         self.now = self.clock.now();
         let start = self.now.mono;
         for _ in 0..budget::BATCHES {
-            if !self.bus.has_work() || self.now.mono.since(start) > budget::APPEND_TIME {
+            if !self.bus.has_work(self.now.mono) || self.now.mono.since(start) > budget::APPEND_TIME {
                 break;
             }
             if let Some((key, receipt)) = self.bus.poll(budget::EVENTS, &mut self.hub, self.now) {
@@ -341,6 +394,7 @@ impl Server {
     }
 
     fn handle_deadlines(&mut self) {
+        self.tend_bus();
         for _ in 0..budget::DEADLINES {
             let Some(key) = self.deadlines.pop_due(self.now.mono) else { break };
             self.handle_connection_deadline(key);
@@ -348,7 +402,10 @@ impl Server {
         let is_tick = self.tick_at <= self.now.mono;
         if is_tick {
             self.tick_at = self.now.mono.after(TICK);
-            self.rates.sample(self.now.mono, self.hub.log().appended(), self.hub.metrics().events_sent);
+            let metrics = self.hub.metrics();
+            let (deliveries, messages) = (metrics.events_sent, metrics.redis.messages);
+            let totals = Totals { events: self.hub.log().appended(), deliveries, messages };
+            self.rates.take(self.now.mono, totals);
         }
         if is_tick || self.hub.poll_deadline().is_some_and(|at| at <= self.now.mono) {
             self.hub.handle_deadline(self.now);

@@ -1,6 +1,7 @@
 //! From the configuration to what the layers below need of it, at start and at every reload.
 
 use crate::api::{Cors, Settings};
+use crate::bus;
 use crate::config::Config;
 use crate::intake::Intake;
 use crate::mapping::Map;
@@ -19,4 +20,18 @@ pub(super) fn intake(config: &Config) -> Intake {
     let map = Map::new(config.map.iter().cloned(), config.map_only);
     let topics = config.topics.from_payload.clone();
     Intake::new(map, topics, config.stream.data, config.limits.event_bytes)
+}
+
+/// What the bus needs of the configuration.
+pub(super) fn bus(config: &Config) -> bus::Options {
+    let redis = &config.redis;
+    bus::Options {
+        publish_timeout: redis.publish_timeout,
+        breaker_failures: redis.breaker_failures,
+        liveness: redis.liveness,
+        spool_events: redis.spool_events,
+        spool_bytes: redis.spool_bytes,
+        dedupe: redis.dedupe,
+        required_for_ready: redis.required_for_ready,
+    }
 }

@@ -3,14 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::Subject;
 
 fn event(name: &str, data_bytes: usize, tenant: Option<&str>) -> Event {
     let mut body = Vec::new();
     sse::encode_body(name, &"x".repeat(data_bytes), &mut body);
     let fingerprint = Fingerprint::of(name.as_bytes());
     let audience = Audience { tenant: tenant.map(Box::from), topics: Vec::new() };
-    Event { body, fingerprint, ts: None, audience, subject: Subject::default() }
+    Event { body, fingerprint, audience, ..Event::default() }
 }
 
 fn log() -> Log {

@@ -1,0 +1,106 @@
+//! From the id that a client was sent last to the place where it goes on.
+//!
+//! The id of another server is found by its fingerprint. The other server need not have had everything before
+//! that event that we have: `note_race` says where a client from there goes back further, so that it rather
+//! gets an event twice than never.
+
+use super::{Fingerprint, FrameKind, Log, Origin};
+use crate::id::EventId;
+use crate::stamp::After;
+
+/// Where a client that sent an id goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Right after the frame it named: nothing is missing.
+    After(u64),
+    /// The id is ours, but frames after it are gone.
+    Expired,
+    /// The id says nothing to us.
+    Unknown,
+}
+
+/// Which of the other servers' clients a race concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of every other server.
+    AnyOther,
+    /// Those of the event's publisher.
+    Of(Origin),
+}
+
+impl Log {
+    /// Where the client that was sent `id` last goes on.
+    #[must_use]
+    pub fn locate(&self, id: &str) -> Place {
+        let Some(id) = EventId::parse(id) else { return Place::Unknown };
+        let ours = id.instance == self.instance.as_str() && id.seq < self.next_seq;
+        let (before, after) = self.around(id.seq);
+        // Heartbeats have numbers too, with the fingerprint of the frame before them. An instance of this
+        // name may have had an earlier life, whose numbers mean other frames.
+        if ours && before.0 <= id.seq && before.1 == id.fingerprint {
+            return Place::After(after);
+        }
+        if let Some(&seq) = self.by_fingerprint.get(&id.fingerprint) {
+            let after = self.around(seq).1;
+            return match self.races.of(seq, Origin::of(id.instance)) {
+                None => Place::After(after),
+                Some(Some(from)) if from >= self.history_start() => Place::After(from.min(after)),
+                // It would have to go back further than the history goes.
+                Some(_) => Place::Unknown,
+            };
+        }
+        if ours && id.seq < self.expired.0 { Place::Expired } else { Place::Unknown }
+    }
+
+    /// The last frame with a number up to `seq`, as far as the history knows, and where the next begins.
+    fn around(&self, seq: u64) -> ((u64, Fingerprint), u64) {
+        let kept = self.history_index();
+        let after = self.frames.partition_point(|frame| frame.seq <= seq).max(kept);
+        let before = match self.frames.get(after.wrapping_sub(1)) {
+            Some(frame) if after > kept => (frame.seq, frame.fingerprint),
+            _ => self.expired,
+        };
+        (before, self.frames.get(after).map_or(self.head, |frame| frame.start))
+    }
+
+    /// Says that clients of `whose` servers that were sent the event `fingerprint` last may lack frames before
+    /// it: they go on at the offset `from`, or, where that is `None`, as if we did not know the event.
+    pub fn note_race(&mut self, fingerprint: Fingerprint, whose: Whose, from: Option<u64>) {
+        if let Some(&seq) = self.by_fingerprint.get(&fingerprint) {
+            self.races.add(seq, whose, from);
+        }
+    }
+
+    /// Where clients of the publisher `origin` go on that it sent the event `fingerprint` after what `after` says:
+    /// where the frame after that begins, if frames of others follow it here, and where the clients at that event
+    /// go back to, if there was a race. `None` where nothing is missing, `Some(None)` where anything may be.
+    #[must_use]
+    pub fn goes_on_after(
+        &self,
+        after: After,
+        fingerprint: Fingerprint,
+        origin: Origin,
+    ) -> Option<Option<u64>> {
+        let &seq = self.by_fingerprint.get(&fingerprint)?;
+        let known = match after {
+            After::Event(fingerprint) => self.by_fingerprint.get(&fingerprint).copied(),
+            After::Nothing => None,
+            After::Unknown => return Some(None),
+        };
+        let end = self.frames.partition_point(|frame| frame.seq < seq);
+        let begin =
+            known.map_or(self.history_index(), |seq| self.frames.partition_point(|frame| frame.seq <= seq));
+        let is_other = |kind: FrameKind| !matches!(kind, FrameKind::Event { origin: of, .. } if of == origin);
+        let has_others = self.frames.range(begin.min(end)..end).any(|frame| is_other(frame.kind));
+        let Some(known) = known else {
+            // Before our history there may have been anything.
+            return (has_others || after != After::Nothing || self.history > 0).then_some(None);
+        };
+        let from = has_others.then(|| self.frames.get(begin).map_or(self.head, |frame| frame.start));
+        match self.races.of(known, origin) {
+            Some(None) => Some(None),
+            Some(Some(back)) => Some(Some(from.map_or(back, |from| from.min(back)))),
+            None => from.map(Some),
+        }
+    }
+}

@@ -13,11 +13,12 @@ use std::{fmt, str};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
-use super::address::Address;
+use super::address::{Address, SENTINEL_PORT};
 use super::error::{LinkError, SetupError};
 use super::greeting::{Credentials, greet};
 use super::link::Link;
 use super::options::{Options, Protocol};
+use super::sentinel::Sentinels;
 use super::socket::Socket;
 use super::stream::Stream;
 use super::target::Target;
@@ -34,6 +35,8 @@ pub struct Connector(Arc<Recipe>);
 struct Recipe {
     target: Target,
     password_file: Option<PathBuf>,
+    /// Where there are any, they say where Redis is.
+    sentinels: Option<Sentinels>,
     tls: Option<Tls>,
     protocol: Protocol,
     connect_timeout: Duration,
@@ -59,21 +62,22 @@ impl Connector {
         Ok(Self(Arc::new(Recipe {
             target: options.url.clone(),
             password_file: options.password_file.clone(),
+            sentinels: sentinels(options)?,
             tls: tls(options)?,
             protocol: options.protocol,
             connect_timeout: options.connect_timeout,
         })))
     }
 
-    /// Connects to the first address that leads to a master; `name` is what the connection is called in the
-    /// server's list of clients.
+    /// Connects to the first address that leads to a master, asking the sentinels for it where there are
+    /// any; `name` is what the connection is called in the server's list of clients.
     ///
-    /// Each address may take `redis.connect_timeout` from resolving its name to the end
+    /// Each address (of a sentinel, too) may take `redis.connect_timeout` from resolving its name to the end
     /// of the greeting. The timeout of the link is that, too.
     ///
     /// # Errors
     ///
-    /// `NoMaster` with what happened at each address, or `PasswordFile`.
+    /// `NoMaster` or `NoSentinel` with what happened at each address, or `PasswordFile`.
     pub fn connect(&self, name: &str) -> Result<Link, LinkError> {
         let recipe = &*self.0;
         let credentials = recipe.credentials()?;
@@ -84,7 +88,17 @@ impl Connector {
             link.set_timeout(recipe.connect_timeout);
             Ok(link)
         };
-        first(recipe.target.addresses(), greeted).map_err(LinkError::NoMaster)
+        match &recipe.sentinels {
+            None => first(recipe.target.addresses(), greeted).map_err(LinkError::NoMaster),
+            Some(sentinels) => {
+                let ask = |sentinel: &Address| {
+                    let deadline = recipe.deadline();
+                    sentinels.ask(recipe.dial(sentinel, deadline)?, deadline)
+                };
+                let master = first(&sentinels.addresses, ask).map_err(LinkError::NoSentinel)?;
+                first(&[master], greeted).map_err(LinkError::NoMaster)
+            }
+        }
     }
 }
 
@@ -146,6 +160,40 @@ fn first<T>(
         }
     }
     Err(failures)
+}
+
+/// Those of `redis.sentinel`, or else the target's addresses where it names a service.
+fn sentinels(options: &Options) -> Result<Option<Sentinels>, SetupError> {
+    let target = &options.url;
+    let own: Result<Vec<_>, _> =
+        options.sentinel.iter().map(|text| Address::parse(text, SENTINEL_PORT)).collect();
+    let own = own.map_err(|error| SetupError::unusable("redis.sentinel", error))?;
+    let addresses = match target.service_name() {
+        _ if !own.is_empty() => own,
+        Some(_) => target.addresses().to_vec(),
+        None if options.master_name.is_empty() => return Ok(None),
+        None => {
+            let reason = "is of no use without redis.sentinel, or serviceName in redis.url";
+            return Err(SetupError::unusable("redis.master_name", reason));
+        }
+    };
+    let master_name = match target.service_name() {
+        _ if !options.master_name.is_empty() => options.master_name.clone(),
+        Some(name) => name.to_owned(),
+        None => {
+            let reason = "has to be set too, as redis.sentinel is";
+            return Err(SetupError::unusable("redis.master_name", reason));
+        }
+    };
+    let password = match options.sentinel_password.as_str() {
+        "" => target.sentinel_password(),
+        password => Some(password),
+    };
+    let credentials = Credentials {
+        username: target.sentinel_username().map(str::to_owned),
+        password: password.map(|password| password.as_bytes().to_vec()),
+    };
+    Ok(Some(Sentinels { addresses, master_name, credentials }))
 }
 
 fn tls(options: &Options) -> Result<Option<Tls>, SetupError> {

@@ -82,6 +82,10 @@ pub enum LinkError {
     Broken(io::Error),
     /// The server does not speak Redis' protocol as it should.
     Protocol(&'static str),
+    /// A sentinel does not know a master of this name.
+    UnknownMaster,
+    /// No sentinel said where the master is: what each of them did, in the order they were asked.
+    NoSentinel(Vec<(Address, LinkError)>),
     /// No address led to a master: what happened at each of them, in the order they were tried.
     NoMaster(Vec<(Address, LinkError)>),
 }
@@ -146,6 +150,8 @@ impl fmt::Display for LinkError {
             Self::Closed => write!(f, "closed by the server"),
             Self::Broken(error) => write!(f, "connection broke: {error}"),
             Self::Protocol(reason) => write!(f, "protocol: {reason}"),
+            Self::UnknownMaster => write!(f, "redis.master_name: no master of this name"),
+            Self::NoSentinel(attempts) => write_attempts(f, "no sentinel answered", attempts),
             Self::NoMaster(attempts) => write_attempts(f, "no master", attempts),
         }
     }

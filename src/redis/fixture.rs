@@ -54,7 +54,7 @@ pub(crate) struct Server {
 impl Server {
     /// A server with these lines in its configuration.
     pub(crate) fn start(lines: &[&str]) -> Self {
-        Self::run(|port| [&[&*format!("port {port}")], lines].concat().join("\n"))
+        Self::run(&[], |port| [&[&*format!("port {port}")], lines].concat().join("\n"))
     }
 
     /// A server that speaks TLS only, with a certificate of `authority`.
@@ -66,11 +66,17 @@ impl Server {
             key.display(),
             authority.ca_file().display()
         );
-        Self::run(|port| format!("port 0\ntls-port {port}\n{files}\n{}", lines.join("\n")))
+        Self::run(&[], |port| format!("port 0\ntls-port {port}\n{files}\n{}", lines.join("\n")))
+    }
+
+    /// A sentinel that watches `master` as `mymaster`.
+    pub(crate) fn start_sentinel(master: &Self, lines: &[&str]) -> Self {
+        let watch = format!("sentinel monitor mymaster 127.0.0.1 {} 1", master.port);
+        Self::run(&["--sentinel"], |port| format!("port {port}\n{watch}\n{}", lines.join("\n")))
     }
 
     /// Starts it on a free port; on another one when somebody else was faster.
-    fn run(config: impl Fn(u16) -> String) -> Self {
+    fn run(arguments: &[&str], config: impl Fn(u16) -> String) -> Self {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let port = free_port();
@@ -80,6 +86,7 @@ impl Server {
             let file = directory.write("redis.conf", format!("dir {dir}\n{common}\n{}\n", config(port)));
             let mut child = Command::new("redis-server")
                 .arg(file)
+                .args(arguments)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .spawn()

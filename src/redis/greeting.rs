@@ -64,7 +64,7 @@ pub(super) fn greet(
 }
 
 /// Logs in the way that all versions know.
-fn log_in(link: &mut Link, credentials: &Credentials, deadline: Instant) -> Result<(), LinkError> {
+pub(super) fn log_in(link: &mut Link, credentials: &Credentials, deadline: Instant) -> Result<(), LinkError> {
     if credentials.is_empty() {
         return Ok(());
     }

@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 mod greeting;
 mod link;
 mod options;
+mod sentinel;
 mod socket;
 mod stream;
 mod target;

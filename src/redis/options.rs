@@ -38,11 +38,12 @@ pub struct Options {
     pub canary: String,
     /// The version of the protocol.
     pub protocol: Protocol,
-    /// Sentinels, `host:port`, that are asked for the master; none asks nobody.
+    /// Sentinels, `host:port` (26379 where there is none), that are asked for the master; none asks nobody,
+    /// but for those that the URL may name.
     pub sentinel: Vec<String>,
     /// The master's name at the sentinels.
     pub master_name: String,
-    /// The sentinels' own password; empty is none.
+    /// The sentinels' own password; empty is none, but for the one that the URL may have.
     pub sentinel_password: String,
     /// From starting to connect to the end of the greeting, at each address.
     pub connect_timeout: Duration,

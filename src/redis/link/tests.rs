@@ -6,8 +6,10 @@ use std::thread;
 
 use redis::{PushKind, cmd};
 
-use super::super::fixture::PATIENCE;
+use super::super::fixture::{Authority, PATIENCE, Server};
+use super::super::options::Options;
 use super::super::socket::Socket;
+use super::super::tls::client_config;
 use super::*;
 
 const TICK: Duration = Duration::from_millis(1);
@@ -26,8 +28,19 @@ fn pair() -> (Link, TcpStream) {
 
 /// The link's socket.
 fn system(link: &Link) -> &socket2::Socket {
-    let Stream::Plain(socket) = &link.stream else { panic!("{link:?} speaks TLS") };
-    socket.system()
+    match &link.stream {
+        Stream::Plain(socket) => socket.system(),
+        Stream::Tls(stream) => stream.sock.system(),
+    }
+}
+
+/// Waits until the other end has refused what was sent, so that writing fails from now on.
+fn await_reset(link: &Link) {
+    let deadline = Instant::now() + PATIENCE;
+    while system(link).take_error().unwrap().is_none() {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
 }
 
 fn receive(link: &mut Link) -> Result<Option<Value>, LinkError> {
@@ -266,13 +279,27 @@ fn a_server_that_turns_us_away_says_why() {
         if wait_for_end {
             // Nobody takes it any more: the answer is a reset.
             link.send(b"x").unwrap();
-            let deadline = Instant::now() + PATIENCE;
-            while system(&link).take_error().unwrap().is_none() {
-                assert!(Instant::now() < deadline);
-                thread::yield_now();
-            }
+            await_reset(&link);
         }
         let error = link.request(&cmd("PING"), PATIENCE).unwrap_err();
         assert_eq!(error.to_string(), "refused: ERR max number of clients reached");
     }
+}
+
+#[test]
+fn a_server_that_does_not_like_our_certificate_says_so_even_when_writing_fails() {
+    let authority = Authority::new();
+    let server = Server::start_tls(&authority, &["tls-auth-clients yes"]);
+    let config =
+        client_config(&Options { ca_file: Some(authority.ca_file()), ..Options::default() }).unwrap();
+    let address = Address::parse(&server.address(), 0).unwrap();
+    let socket = Socket::connect(&address, Instant::now() + PATIENCE).unwrap();
+    // For us the handshake is over before the server has seen that there is no certificate.
+    let stream = Stream::secure(socket, config, "localhost".try_into().unwrap()).unwrap();
+    let mut link = Link::new(stream, address);
+    link.set_timeout(PATIENCE);
+    link.send(b"PING\r\n").unwrap();
+    await_reset(&link);
+    let error = link.send(b"PING\r\n").unwrap_err();
+    assert!(matches!(&error, LinkError::Tls(_)), "{error}");
 }

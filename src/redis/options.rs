@@ -22,7 +22,7 @@ pub enum Protocol {
 pub struct Options {
     /// Where Redis is and who we are: a URL, or StackExchange.Redis' form.
     pub url: Target,
-    /// A file with the password, read at every connect so that it may be replaced.
+    /// A file with the password, read at every connect so that it may be replaced; wins over the URL's.
     pub password_file: Option<PathBuf>,
     /// A PEM file of the authorities that the server's certificate may come from; `None` takes the system's.
     pub ca_file: Option<PathBuf>,
@@ -38,13 +38,14 @@ pub struct Options {
     pub canary: String,
     /// The version of the protocol.
     pub protocol: Protocol,
-    /// Sentinels, `host:port`, that are asked for the master; none asks nobody.
+    /// Sentinels, `host:port` (26379 where there is none), that are asked for the master; none asks nobody,
+    /// but for those that the URL may name.
     pub sentinel: Vec<String>,
     /// The master's name at the sentinels.
     pub master_name: String,
-    /// The sentinels' own password; empty is none.
+    /// The sentinels' own password; empty is none, but for the one that the URL may have.
     pub sentinel_password: String,
-    /// From starting to connect to the end of the greeting.
+    /// From starting to connect to the end of the greeting, at each address.
     pub connect_timeout: Duration,
     /// From handing a message to the publisher to the acknowledgement.
     pub publish_timeout: Duration,

@@ -78,19 +78,20 @@ impl Breaker {
         self.limit = limit;
     }
 
-    /// Something was published, or the probe got through. Gives back whether that closed it.
-    pub(super) fn handle_success(&mut self) -> bool {
-        match self.state {
-            State::Closed { .. } => self.state = State::Closed { failures: 0 },
-            State::HalfOpen => {
-                self.state = State::Closed { failures: 0 };
-                self.backoff.reset();
-                return true;
-            }
-            // The answer to something that was sent before it opened: the probe decides.
-            State::Open { .. } => {}
+    /// A probe got through.
+    pub(super) fn handle_probe(&mut self) {
+        // An answer to something that was sent before it opened says nothing.
+        if !matches!(self.state, State::Open { .. }) {
+            self.state = State::Closed { failures: 0 };
         }
-        false
+    }
+
+    /// Something was published: the next time that it opens it is a short one again.
+    pub(super) fn handle_published(&mut self) {
+        self.handle_probe();
+        if self.is_closed() {
+            self.backoff.reset();
+        }
     }
 
     /// A publish or the probe failed. Gives back whether that opened it.
@@ -137,14 +138,16 @@ mod tests {
 
     #[derive(Clone, Copy, Debug)]
     enum Step {
-        Success,
+        Probe,
+        Published,
         Failure,
         Pass(u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            2 => Just(Step::Success),
+            2 => Just(Step::Probe),
+            1 => Just(Step::Published),
             5 => Just(Step::Failure),
             3 => (0_u64..6_000).prop_map(Step::Pass),
         ]
@@ -153,48 +156,54 @@ mod tests {
     proptest! {
         /// The oracle keeps the whole story and looks at it anew for each question.
         #[test]
-        fn it_opens_and_closes_as_the_story_says(limit in 1_usize..6, jitter in 0.0..1.0_f64, steps in prop::collection::vec(step(), 0..80)) {
+        fn it_opens_and_closes_as_the_story_says(
+            limit in 1_usize..6,
+            jitter in 0.0..1.0_f64,
+            steps in prop::collection::vec(step(), 0..80),
+        ) {
             let mut breaker = Breaker::new(limit);
             let mut now = Mono::ZERO;
-            let mut failures_in_a_row = 0;
-            let mut opened: Option<(Mono, u32)> = None;
+            let mut in_a_row = 0;
+            let mut opened_at = None;
+            let mut times_open = 0;
             for step in steps {
                 let before = breaker.state();
+                let is_open = matches!(before, State::Open { .. });
                 match step {
-                    Step::Success => {
-                        let closed = breaker.handle_success();
-                        prop_assert_eq!(closed, before == State::HalfOpen);
-                        match before {
-                            State::Closed { .. } => failures_in_a_row = 0,
-                            State::HalfOpen => { failures_in_a_row = 0; opened = None; }
-                            State::Open { .. } => {}
+                    Step::Probe | Step::Published => {
+                        if matches!(step, Step::Probe) { breaker.handle_probe() } else { breaker.handle_published() }
+                        if !is_open {
+                            (in_a_row, opened_at) = (0, None);
+                            times_open = if matches!(step, Step::Published) { 0 } else { times_open };
                         }
                     }
                     Step::Failure => {
-                        if matches!(before, State::Closed { .. }) { failures_in_a_row += 1; }
-                        let opens = before == State::HalfOpen
-                            || (matches!(before, State::Closed { .. }) && failures_in_a_row >= limit);
+                        in_a_row += usize::from(breaker.is_closed());
+                        let opens = before == State::HalfOpen || (breaker.is_closed() && in_a_row >= limit);
                         prop_assert_eq!(breaker.handle_failure(now, jitter), opens);
-                        if opens { opened = Some((now, opened.map_or(0, |(_, times)| times + 1))); }
+                        if opens {
+                            opened_at = Some(now);
+                            times_open += 1;
+                        }
                     }
                     Step::Pass(millis) => {
                         now = now.after(Duration::from_millis(millis));
                         breaker.handle_deadline(now);
                     }
                 }
-                match (breaker.state(), opened) {
+                match (breaker.state(), opened_at) {
                     (State::Closed { failures }, None) => {
-                        prop_assert_eq!(failures, failures_in_a_row);
+                        prop_assert_eq!(failures, in_a_row);
                         prop_assert!(failures < limit);
                     }
-                    (State::Open { until }, Some((at, times))) => {
-                        let bound = LEAST.saturating_mul(1 << times.min(16)).min(MOST);
-                        let wait = until.since(at);
-                        prop_assert!(wait >= LEAST.max(bound / 2 - Duration::from_micros(1)) && wait <= bound, "{:?} of {:?}", wait, bound);
+                    (State::Open { until }, Some(at)) => {
+                        let bound = LEAST.saturating_mul(1 << (times_open - 1).min(16)).min(MOST);
+                        let least = LEAST.max(bound / 2 - Duration::from_micros(1));
+                        prop_assert!((least..=bound).contains(&until.since(at)), "{:?} of {:?}", until.since(at), bound);
                         prop_assert!(until > now || !matches!(step, Step::Pass(_)));
                     }
                     (State::HalfOpen, Some(_)) => prop_assert!(breaker.poll_deadline().is_none()),
-                    (state, opened) => prop_assert!(false, "{:?} {:?}", state, opened),
+                    (state, opened_at) => prop_assert!(false, "{:?} {:?}", state, opened_at),
                 }
             }
         }

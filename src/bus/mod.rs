@@ -37,7 +37,7 @@ pub use breaker::State as BreakerState;
 pub use channel::{Closed, Receiver, Sender, Sent, Wake, channel};
 pub use mode::Mode;
 pub use options::Options;
-pub use outbound::{Canary, Job, Report};
+pub use outbound::{Job, Probed, Report};
 pub use spool::Outgoing;
 pub use status::{Readiness, Status};
 pub use upstream::Inbound;
@@ -300,7 +300,7 @@ impl Bus {
         };
         let seq = submission.next_seq;
         submission.next_seq += 1;
-        let comes_back = self.mode == Mode::Redis && self.is_up(now.mono);
+        let comes_back = self.mode == Mode::Redis && self.is_up(now.mono) && self.outbound.takes_messages();
         match submission.answer {
             Some(answer) if comes_back => {
                 let ticket = self.outbound.spool.push(Arc::clone(&text), false);
@@ -315,6 +315,9 @@ impl Bus {
                 submission.appended += usize::from(is_shown);
                 if let Some(answer) = answer {
                     self.own.resolve(answer, Some(last_shown(is_shown, hub)));
+                    let (before, jitter) = (self.outbound.breaker.state(), self.random.f64());
+                    self.outbound.divert(now.mono, jitter);
+                    self.log_breaker(before, "nothing gets through");
                 }
             }
         }
@@ -401,8 +404,8 @@ impl Bus {
                     self.show_through(seq, None, hub, now);
                 }
             }
-            (Outcome::Probed(canary), Report::Probed { token, .. }) => {
-                if canary == Canary::Refused {
+            (Outcome::Probed(probed), Report::Probed { token, .. }) => {
+                if !probed.has_canary {
                     self.upstream.handle_no_canary();
                 }
                 if let Some(sent) = self.outbound.probe_sent(*token) {

@@ -3,6 +3,9 @@
 //! A publisher (a thread, in the server) takes jobs by `poll_job` and tells by `handle_report` what became of
 //! them. Never appends to the log and knows no client.
 //!
+//! After a failure no message is sent before a probe got through; and as a Redis that comes back has nobody
+//! subscribed yet, the spool waits a little for as many subscribers as there were before.
+//!
 //! Invariant: one probe at most is under way.
 
 use std::collections::HashSet;
@@ -16,6 +19,11 @@ use crate::clock::Mono;
 
 /// Probes made in the time that a round trip is good for: two may be late or lost.
 const PROBES_PER_LIVENESS: u32 = 3;
+
+/// How soon the next probe is made after a failure.
+const RECOVERY_PROBE: Duration = Duration::from_millis(100);
+/// How long the spool waits for those who were subscribed before: as long as they may pause before they connect.
+const RECOVERY_PATIENCE: Duration = super::backoff::MOST;
 
 /// What the publisher is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,18 +59,18 @@ pub enum Report {
     Probed {
         /// Which probe.
         token: u64,
-        /// Whether the canary is on its way, or why Redis is not there.
-        result: Result<Canary, Arc<str>>,
+        /// What Redis said, or why it is not there.
+        result: Result<Probed, Arc<str>>,
     },
 }
 
-/// A probe that worked.
+/// What Redis said to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Canary {
-    /// The canary was published.
-    Sent,
-    /// Redis answers, and does not allow us to publish the canary.
-    Refused,
+pub struct Probed {
+    /// Whether the canary was published; false where Redis does not allow it.
+    pub has_canary: bool,
+    /// Who is subscribed to the channel that is published to; `None` where Redis does not tell.
+    pub subscribers: Option<u64>,
 }
 
 /// What a report changed.
@@ -73,11 +81,22 @@ pub(super) enum Outcome {
     /// A message failed, waits again, and counts as a failure.
     Failed,
     /// A probe worked.
-    Probed(Canary),
+    Probed(Probed),
     /// A probe failed.
     ProbeFailed,
     /// It was no news.
     Nothing,
+}
+
+/// Since something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recovery {
+    /// Nothing did.
+    None,
+    /// No probe got through yet.
+    Lost,
+    /// Redis is there again, and subscribers are waited for until then.
+    Waiting { until: Mono },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +116,9 @@ pub(super) struct Outbound {
     next_probe: Mono,
     /// Redis answered at that time.
     answered: Option<Mono>,
+    recovery: Recovery,
+    /// Subscribers that the channel had when all was well.
+    subscribers: u64,
     /// With the publisher, and given up already: their failure was counted.
     given_up: HashSet<u64>,
 }
@@ -110,6 +132,8 @@ impl Outbound {
             probe: Probe { token: 0, sent: Mono::ZERO, is_under_way: false },
             next_probe: Mono::ZERO,
             answered: None,
+            recovery: Recovery::None,
+            subscribers: 0,
             given_up: HashSet::new(),
         }
     }
@@ -122,14 +146,16 @@ impl Outbound {
 
     /// The next job for the publisher; to be called until `None`.
     pub(super) fn poll_job(&mut self, now: Mono) -> Option<Job> {
-        let is_closed = self.breaker.is_closed();
-        if !is_closed && self.breaker.poll_deadline().is_some() {
+        if self.breaker.poll_deadline().is_some() {
             return None;
         }
-        if let Some(message) = self.spool.poll(!is_closed) {
+        if self.takes_messages()
+            && let Some(message) = self.spool.poll()
+        {
             return Some(Job::Publish(message));
         }
-        let is_due = if is_closed { self.next_probe <= now } else { self.spool.with_publisher() == 0 };
+        // A half-open breaker wants its probe at once.
+        let is_due = self.next_probe <= now || !self.breaker.is_closed();
         if !is_due || self.probe.is_under_way {
             return None;
         }
@@ -137,6 +163,18 @@ impl Outbound {
         self.probe = Probe { token, sent: now, is_under_way: true };
         self.next_probe = now.after(self.liveness / PROBES_PER_LIVENESS);
         Some(Job::Probe { token })
+    }
+
+    /// Whether messages go to Redis at once.
+    pub(super) fn takes_messages(&self) -> bool {
+        self.breaker.is_closed() && self.recovery == Recovery::None
+    }
+
+    /// A message cannot go to Redis at once: that is a failure, too.
+    pub(super) fn divert(&mut self, now: Mono, jitter: f64) {
+        if self.recovery == Recovery::Lost {
+            self.breaker.handle_failure(now, jitter);
+        }
     }
 
     /// Has the next probe made at once.
@@ -153,7 +191,30 @@ impl Outbound {
     /// A message is no longer waited for, and its failure is counted now.
     pub(super) fn give_up(&mut self, ticket: u64, now: Mono, jitter: f64) {
         self.given_up.insert(ticket);
+        self.fail(now, jitter);
+    }
+
+    /// Something failed: messages wait until a probe gets through.
+    fn fail(&mut self, now: Mono, jitter: f64) {
+        self.recovery = Recovery::Lost;
+        self.next_probe = self.next_probe.min(now.after(RECOVERY_PROBE));
         self.breaker.handle_failure(now, jitter);
+    }
+
+    /// A probe got through.
+    fn recover(&mut self, subscribers: Option<u64>, now: Mono) {
+        let until = match self.recovery {
+            Recovery::Waiting { until } => until,
+            Recovery::None | Recovery::Lost => now.after(RECOVERY_PATIENCE),
+        };
+        let are_back = subscribers.is_none_or(|subscribers| subscribers >= self.subscribers);
+        if self.recovery == Recovery::None || are_back || until <= now || self.spool.is_empty() {
+            self.recovery = Recovery::None;
+            self.subscribers = subscribers.unwrap_or(0);
+        } else {
+            self.recovery = Recovery::Waiting { until };
+            self.next_probe = now.after(RECOVERY_PROBE);
+        }
     }
 
     /// What became of a job.
@@ -165,7 +226,7 @@ impl Outbound {
                     return Outcome::Nothing;
                 }
                 self.answered = Some(now);
-                self.breaker.handle_success();
+                self.breaker.handle_published();
                 Outcome::Published
             }
             Report::Failed { ticket, may_be_there, .. } => {
@@ -174,20 +235,21 @@ impl Outbound {
                     return Outcome::Nothing;
                 }
                 if !is_counted {
-                    self.breaker.handle_failure(now, jitter);
+                    self.fail(now, jitter);
                 }
                 Outcome::Failed
             }
             Report::Probed { token, .. } if token != self.probe.token => Outcome::Nothing,
-            Report::Probed { result: Ok(canary), .. } => {
+            Report::Probed { result: Ok(probed), .. } => {
                 self.probe.is_under_way = false;
                 self.answered = Some(now);
-                self.breaker.handle_success();
-                Outcome::Probed(canary)
+                self.breaker.handle_probe();
+                self.recover(probed.subscribers, now);
+                Outcome::Probed(probed)
             }
             Report::Probed { result: Err(_), .. } => {
                 self.probe.is_under_way = false;
-                self.breaker.handle_failure(now, jitter);
+                self.fail(now, jitter);
                 Outcome::ProbeFailed
             }
         }
@@ -198,6 +260,7 @@ impl Outbound {
         self.spool.handle_publisher_gone();
         self.given_up.clear();
         self.probe.is_under_way = false;
+        self.recovery = Recovery::Lost;
         self.next_probe = now;
     }
 
@@ -214,6 +277,6 @@ impl Outbound {
     /// Whether Redis answered lately, and takes what we publish.
     pub(super) fn is_up(&self, now: Mono) -> bool {
         let is_fresh = |at: Mono| now.since(at) <= self.liveness;
-        self.breaker.is_closed() && self.answered.is_some_and(is_fresh)
+        self.breaker.is_closed() && self.recovery != Recovery::Lost && self.answered.is_some_and(is_fresh)
     }
 }

@@ -156,10 +156,9 @@ impl Spool {
         Some(self.first_waiting)
     }
 
-    /// The next message for the publisher, if it may have one more; with `only_one`, if it has none.
-    pub(super) fn poll(&mut self, only_one: bool) -> Option<Outgoing> {
-        let most = if only_one { 1 } else { WITH_PUBLISHER };
-        if self.with_publisher >= most || self.with_publisher_bytes >= WITH_PUBLISHER_BYTES {
+    /// The next message for the publisher, if it may have one more.
+    pub(super) fn poll(&mut self) -> Option<Outgoing> {
+        if self.with_publisher >= WITH_PUBLISHER || self.with_publisher_bytes >= WITH_PUBLISHER_BYTES {
             return None;
         }
         let at = self.seek_waiting()?;

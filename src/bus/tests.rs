@@ -229,22 +229,64 @@ fn a_publish_that_redis_does_not_acknowledge_in_time_is_answered_all_the_same() 
     assert_eq!((bench.shown(0), bench.ways(0)), (vec![1], vec![Via::Fallback]));
     // Redis wakes up: what it does now is no news, nor is the copy that says that it was shown before.
     bench.carry();
+    bench.pass(100);
+    bench.carry();
     assert_eq!((bench.shown(0), bench.redis(0).echoes), (vec![1], 2));
 }
 
 #[test]
-fn three_failures_open_the_breaker_and_then_nobody_waits() {
+fn after_one_failure_nobody_waits_and_three_open_the_breaker() {
     let mut bench = Bench::new(&[Mode::Redis]);
-    for failures in 0..3 {
-        let expected = BreakerState::Closed { failures };
-        assert_eq!(bench.nodes[0].bus.status(bench.now.mono).breaker, expected);
-        bench.publish(0);
-        assert_eq!(bench.ways(0).len(), failures, "it waits for Redis");
-        bench.pass(500);
-    }
-    assert!(matches!(bench.nodes[0].bus.status(bench.now.mono).breaker, BreakerState::Open { .. }));
+    let breaker = |bench: &Bench| bench.nodes[0].bus.status(bench.now.mono).breaker;
     bench.publish(0);
-    assert_eq!(bench.ways(0), [Via::Fallback; 4]);
+    assert!(bench.ways(0).is_empty(), "it waits for Redis");
+    bench.pass(500);
+    assert_eq!((bench.ways(0), breaker(&bench)), (vec![Via::Fallback], BreakerState::Closed { failures: 1 }));
+    bench.publish(0);
+    assert_eq!((bench.ways(0).len(), breaker(&bench)), (2, BreakerState::Closed { failures: 2 }));
+    bench.publish(0);
+    assert_eq!(bench.ways(0), [Via::Fallback; 3]);
+    assert!(matches!(breaker(&bench), BreakerState::Open { .. }));
+}
+
+#[test]
+fn a_redis_that_is_back_is_sent_the_spool_when_the_others_are_back_too() {
+    let mut bench = Bench::new(&[Mode::Redis, Mode::Redis]);
+    bench.pass(1_500);
+    bench.carry();
+    bench.kill_redis();
+    bench.publish(0);
+    bench.broker.is_up = true;
+    let carry_first = |bench: &mut Bench| {
+        bench.broker.connect(&mut bench.nodes[0]);
+        for _ in 0..8 {
+            bench.nodes[0].turn(bench.now);
+            while !bench.nodes[0].jobs.is_empty() {
+                bench.broker.take_job(&mut bench.nodes, 0);
+            }
+            bench.nodes[0].take_all(bench.now);
+        }
+    };
+    for _ in 0..10 {
+        bench.pass(150);
+        carry_first(&mut bench);
+    }
+    assert_eq!(bench.nodes[0].bus.status(bench.now.mono).spooled, 1, "the other one would not get it");
+    bench.publish(0);
+    assert_eq!(bench.ways(0), [Via::Fallback; 2], "what is published now comes after it");
+    bench.carry();
+    bench.pass(150);
+    bench.carry();
+    assert_eq!((bench.shown(0), bench.shown(1)), (vec![1, 0, 2], vec![0, 1, 2]));
+    // Who does not come back is not waited for without end.
+    bench.kill_redis();
+    bench.publish(0);
+    bench.broker.is_up = true;
+    for _ in 0..60 {
+        bench.pass(150);
+        carry_first(&mut bench);
+    }
+    assert_eq!(bench.nodes[0].bus.status(bench.now.mono).spooled, 0);
 }
 
 #[test]

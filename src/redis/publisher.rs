@@ -16,7 +16,7 @@ use super::connector::Connector;
 use super::error::LinkError;
 use super::greeting::check_role;
 use super::link::Link;
-use crate::bus::{Canary, Job, Report, Sender};
+use crate::bus::{Job, Probed, Report, Sender};
 
 /// Jobs done in one go.
 const BATCH_JOBS: usize = 512;
@@ -35,7 +35,7 @@ pub(super) struct Publisher {
 }
 
 /// What became of a job.
-type Done = Result<Option<Canary>, Failure>;
+type Done = Result<Option<Probed>, Failure>;
 
 /// Why a job was not done.
 #[derive(Clone, Debug)]
@@ -78,40 +78,80 @@ impl Publisher {
                 }
             },
         };
-        let mut done = Vec::with_capacity(jobs.len());
-        if let Err(error) = self.publish(open, jobs, &mut done) {
+        let mut done = vec![None; jobs.len()];
+        let failure = self.attempt(open, jobs, &mut done).err().map(|error| {
             *link = None;
-            done.resize(jobs.len(), Err(Failure { why: error.to_string().into(), may_be_there: true }));
-        }
-        done
+            Failure { why: error.to_string().into(), may_be_there: true }
+        });
+        let unknown = || Failure { why: "no answer".into(), may_be_there: true };
+        done.into_iter()
+            .map(|done| done.unwrap_or_else(|| Err(failure.clone().unwrap_or_else(unknown))))
+            .collect()
     }
 
-    /// Sends all jobs and reads the answers, each of which is added to `done` once it counts.
-    fn publish(&self, link: &mut Link, jobs: &[Job], done: &mut Vec<Done>) -> Result<(), LinkError> {
+    /// Does the jobs over a connection, which is of no more use after an error; says in `done`, at the place of
+    /// each, what became of it, as far as that is known.
+    fn attempt(&self, link: &mut Link, jobs: &[Job], done: &mut [Option<Done>]) -> Result<(), LinkError> {
+        self.publish(link, jobs, done)?;
+        for (job, done) in jobs.iter().zip(done) {
+            if let Job::Probe { token } = job {
+                *done = Some(self.probe(link, *token).map(|said| Ok(Some(said))).or_else(refused)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes all messages among the jobs at once, and reads the answers.
+    fn publish(&self, link: &mut Link, jobs: &[Job], done: &mut [Option<Done>]) -> Result<(), LinkError> {
+        let mut commands = Vec::new();
+        let mut messages = Vec::with_capacity(jobs.len());
+        for (job, done) in jobs.iter().zip(done) {
+            if let Job::Publish(message) = job {
+                cmd("PUBLISH").arg(&self.channel).arg(&*message.text).write_packed_command(&mut commands);
+                messages.push(done);
+            }
+        }
+        if messages.is_empty() {
+            return Ok(());
+        }
         let deadline = Instant::now() + self.timeout;
         let asks_role = link.role_is_known();
-        let mut commands = Vec::new();
-        for job in jobs {
-            self.command(job).write_packed_command(&mut commands);
-        }
         if asks_role {
             cmd("ROLE").write_packed_command(&mut commands);
         }
         link.set_timeout(self.timeout);
         link.send(&commands)?;
-        let mut answers = Vec::with_capacity(jobs.len());
-        let mut end = Ok(());
-        while answers.len() < jobs.len() && end.is_ok() {
-            end = reply(link, deadline).map(|answer| answers.push(answer));
+        if !asks_role {
+            for done in messages {
+                *done = Some(outcome(reply(link, deadline)?));
+            }
+            return Ok(());
         }
-        if asks_role {
-            // Before this nobody knows on what kind of server they were published.
-            end?;
-            check_role(&reply(link, deadline)?)?;
-            end = Ok(());
+        // Before the last answer nobody knows on what kind of server they were published.
+        let answers: Vec<Value> = messages.iter().map(|_| reply(link, deadline)).collect::<Result<_, _>>()?;
+        check_role(&reply(link, deadline)?)?;
+        for (done, answer) in messages.into_iter().zip(answers) {
+            *done = Some(outcome(answer));
         }
-        done.extend(jobs.iter().zip(answers).map(|(job, answer)| outcome(job, answer)));
-        end
+        Ok(())
+    }
+
+    /// Sees whether Redis is there, and what it says.
+    fn probe(&self, link: &mut Link, token: u64) -> Result<Probed, LinkError> {
+        let canary = link.request(cmd("PUBLISH").arg(&self.canary).arg(token), self.timeout);
+        let has_canary = allowed(canary)?.is_some();
+        if link.role_is_known() {
+            check_role(&link.request(&cmd("ROLE"), self.timeout)?)?;
+        }
+        let subscribers = link.request(cmd("PUBSUB").arg("NUMSUB").arg(&self.channel), self.timeout);
+        let subscribers = match allowed(subscribers)? {
+            Some(Value::Array(parts)) => match parts.last() {
+                Some(&Value::Int(count)) => u64::try_from(count).ok(),
+                _ => None,
+            },
+            _ => None,
+        };
+        Ok(Probed { has_canary, subscribers })
     }
 
     fn connect(&self) -> Result<Link, LinkError> {
@@ -122,14 +162,21 @@ impl Publisher {
         }
         Ok(link)
     }
+}
 
-    fn command(&self, job: &Job) -> redis::Cmd {
-        let mut publish = cmd("PUBLISH");
-        match job {
-            Job::Publish(message) => publish.arg(&self.channel).arg(&*message.text),
-            Job::Probe { token } => publish.arg(&self.canary).arg(*token),
-        };
-        publish
+/// An answer; `None` where we may not ask.
+fn allowed(answer: Result<Value, LinkError>) -> Result<Option<Value>, LinkError> {
+    match answer {
+        Err(LinkError::Refused { code, .. }) if code == "NOPERM" => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// An error that Redis answered is one of the job; any other one is of the connection.
+fn refused(error: LinkError) -> Result<Done, LinkError> {
+    match error {
+        LinkError::Refused { .. } => Ok(Err(Failure { why: error.to_string().into(), may_be_there: false })),
+        error => Err(error),
     }
 }
 
@@ -149,18 +196,14 @@ fn reply(link: &mut Link, deadline: Instant) -> Result<Value, LinkError> {
     }
 }
 
-/// What an answer says about its job.
-fn outcome(job: &Job, answer: Value) -> Done {
-    match (job, answer) {
-        (Job::Publish(_), Value::Int(_)) => Ok(None),
-        (Job::Probe { .. }, Value::Int(_)) => Ok(Some(Canary::Sent)),
-        (Job::Probe { .. }, Value::ServerError(error)) if error.code() == "NOPERM" => {
-            Ok(Some(Canary::Refused))
-        }
-        (_, Value::ServerError(error)) => {
+/// What an answer to PUBLISH says.
+fn outcome(answer: Value) -> Done {
+    match answer {
+        Value::Int(_) => Ok(None),
+        Value::ServerError(error) => {
             Err(Failure { why: LinkError::from(&error).to_string().into(), may_be_there: false })
         }
-        (_, _) => Err(Failure { why: "an answer to PUBLISH that is no number".into(), may_be_there: true }),
+        _ => Err(Failure { why: "an answer to PUBLISH that is no number".into(), may_be_there: true }),
     }
 }
 
@@ -172,9 +215,10 @@ fn report(job: &Job, done: Done) -> Report {
                 Report::Failed { ticket: message.ticket, may_be_there, why }
             }
         },
-        Job::Probe { token } => Report::Probed {
-            token: *token,
-            result: done.map(|canary| canary.unwrap_or(Canary::Sent)).map_err(|failure| failure.why),
-        },
+        Job::Probe { token } => {
+            let probed = Probed { has_canary: true, subscribers: None };
+            let result = done.map(|said| said.unwrap_or(probed)).map_err(|failure| failure.why);
+            Report::Probed { token: *token, result }
+        }
     }
 }

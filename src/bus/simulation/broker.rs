@@ -44,7 +44,8 @@ impl Broker {
     /// The next job of a server's publisher reaches Redis, or finds that it is not there.
     pub(in crate::bus) fn take_job(&mut self, nodes: &mut [Node], at: usize) {
         let Some(job) = nodes[at].jobs.pop_front() else { return };
-        let works = self.is_up;
+        let is_lost = std::mem::take(&mut nodes[at].is_publisher_broken);
+        let works = self.is_up && !is_lost;
         if works {
             match &job {
                 Job::Publish(message) => {
@@ -57,6 +58,7 @@ impl Broker {
                 Job::Probe { .. } => {}
             }
         }
-        nodes[at].replies.push_back(Reply { job, works, is_lost: false });
+        let subscribers = nodes.iter().filter(|node| node.is_subscribed).count() as u64;
+        nodes[at].replies.push_back(Reply { job, works, is_lost, subscribers });
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
-use super::super::{Bus, Canary, Inbound, Job, Mode, Options, Receipt, Report};
+use super::super::{Bus, Inbound, Job, Mode, Options, Probed, Receipt, Report};
 use crate::clock::Now;
 use crate::hub::{self, CloseReason, Hub, Subscription, Wire};
 use crate::id::Instance;
@@ -27,6 +27,8 @@ pub(in crate::bus) struct Reply {
     pub(in crate::bus) works: bool,
     /// Nobody knows what became of it.
     pub(in crate::bus) is_lost: bool,
+    /// Servers that were subscribed.
+    pub(in crate::bus) subscribers: u64,
 }
 
 pub(in crate::bus) struct Node {
@@ -37,6 +39,7 @@ pub(in crate::bus) struct Node {
     next_key: u32,
     pub(in crate::bus) jobs: VecDeque<Job>,
     pub(in crate::bus) replies: VecDeque<Reply>,
+    pub(in crate::bus) is_publisher_broken: bool,
     pub(in crate::bus) is_subscribed: bool,
     pub(in crate::bus) inbound: VecDeque<Arrival>,
     /// Events published here that never reached Redis.
@@ -80,6 +83,7 @@ impl Node {
             next_key: 0,
             jobs: VecDeque::new(),
             replies: VecDeque::new(),
+            is_publisher_broken: false,
             is_subscribed: false,
             inbound: VecDeque::new(),
             only_here: BTreeSet::new(),
@@ -112,7 +116,7 @@ impl Node {
     }
 
     pub(in crate::bus) fn take_report(&mut self, now: Now) {
-        let Some(Reply { job, works, is_lost }) = self.replies.pop_front() else { return };
+        let Some(Reply { job, works, is_lost, subscribers }) = self.replies.pop_front() else { return };
         let why = "Redis is not there";
         let report = match job {
             Job::Publish(message) if works => Report::Published { ticket: message.ticket },
@@ -120,7 +124,8 @@ impl Node {
                 Report::Failed { ticket: message.ticket, may_be_there: is_lost, why: why.into() }
             }
             Job::Probe { token } => {
-                let result = if works { Ok(Canary::Sent) } else { Err(why.into()) };
+                let probed = Probed { has_canary: true, subscribers: Some(subscribers) };
+                let result = if works { Ok(probed) } else { Err(why.into()) };
                 Report::Probed { token, result }
             }
         };
@@ -129,8 +134,11 @@ impl Node {
 
     /// Nobody knows what became of the jobs: they count as failed.
     pub(in crate::bus) fn fail_jobs(&mut self, now: Now) {
+        // With nothing under way nobody notices yet.
+        self.is_publisher_broken = self.replies.is_empty() && self.jobs.is_empty();
         let unanswered = self.replies.drain(..).map(|reply| reply.job).chain(self.jobs.drain(..));
-        self.replies = unanswered.map(|job| Reply { job, works: false, is_lost: true }).collect();
+        self.replies =
+            unanswered.map(|job| Reply { job, works: false, is_lost: true, subscribers: 0 }).collect();
         while !self.replies.is_empty() {
             self.take_report(now);
         }

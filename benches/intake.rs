@@ -30,7 +30,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     for (name, topics) in bodies {
         let intake = intake(topics);
         group.bench_function(name, |b| {
-            b.iter(|| measured(|| intake.batch(black_box(body), BatchFormat::Json, START)));
+            b.iter(|| measured(|| intake.batch(black_box(body), BatchFormat::Json, START, None)));
         });
     }
 
@@ -42,7 +42,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         [("array of 100", array, BatchFormat::Json), ("100 lines", lines, BatchFormat::Lines)]
     {
         group.bench_function(name, |b| {
-            b.iter(|| measured(|| intake.batch(black_box(body.as_bytes()), format, START)));
+            b.iter(|| measured(|| intake.batch(black_box(body.as_bytes()), format, START, None)));
         });
     }
     group.finish();

@@ -412,7 +412,7 @@ mod tests {
         let limit = |bytes| Intake::new(Map::default(), Vec::new(), DataStyle::Payload, bytes);
         let text = r#"{"eventType":"x","id":"1","payload":1}"#;
         let tight = limit(text.len());
-        let numbering = Some(Numbering { origin: "a-name-of-32-bytes-as-they-can-be", next: u64::MAX - 1 });
+        let numbering = Some(Numbering { origin: &"i".repeat(32), next: u64::MAX - 1 });
         let batch = tight.batch(text.as_bytes(), BatchFormat::Json, NOW, numbering).unwrap();
         assert!(tight.message(batch.items[0].stamped.as_ref().unwrap().as_bytes()).is_ok());
         assert!(tight.message(text.as_bytes()).is_ok());

@@ -87,6 +87,6 @@ pub(crate) fn intake(topics_from_payload: &[&str]) -> Intake {
 }
 
 fn event(envelope: &str, intake: &Intake) -> Event {
-    let batch = intake.batch(envelope.as_bytes(), BatchFormat::Json, START).expect("orders are valid");
-    batch.events.into_iter().next().expect("the map drops nothing")
+    let batch = intake.batch(envelope.as_bytes(), BatchFormat::Json, START, None).expect("orders are valid");
+    batch.items.into_iter().next().and_then(|item| item.event).expect("the map drops nothing")
 }

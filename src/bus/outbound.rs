@@ -3,7 +3,8 @@
 //! A publisher (a thread, in the server) takes jobs by `poll_job` and tells by `handle_report` what became of
 //! them. Never appends to the log and knows no client.
 //!
-//! After a failure no message is sent before a probe got through; and as a Redis that comes back has nobody
+//! After a failure no message is sent before a probe got through, so that none overtakes one that failed: what the
+//! publisher was given meanwhile it gives back. And as a Redis that comes back has nobody
 //! subscribed yet, the spool waits a little for as many subscribers as there were before.
 //!
 //! Invariant: one probe at most is under way.

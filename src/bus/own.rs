@@ -229,9 +229,9 @@ impl Own {
         }
         let late = self.answers.iter().position(|answer| answer.open > 0 && answer.deadline <= now)?;
         let answer = self.first_answer + late as u64;
-        let of_it = self.awaiting.iter().filter(|message| message.answer == Some(answer));
         // What of it is not sent yet is not awaited.
-        of_it.last().map(|message| Overdue::Answer { seq: message.seq, ticket: message.ticket })
+        let last = self.awaiting.iter().rfind(|message| message.answer == Some(answer));
+        last.map(|message| Overdue::Answer { seq: message.seq, ticket: message.ticket })
     }
 
     /// When `overdue` may have something.

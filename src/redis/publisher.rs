@@ -1,7 +1,8 @@
 //! The publisher: a thread that sends messages to Redis, as many at once as wait for it, and says of each what
 //! became of it.
 //!
-//! Never tries a message again: that is the bus' to decide.
+//! Never tries a message again: that is the bus' to decide. After a failure it gives messages back until a probe
+//! got through, so that none overtakes one that failed.
 //!
 //! Every batch ends with ROLE: a master that became a replica goes on to answer PUBLISH, and reaches nobody.
 
@@ -34,6 +35,15 @@ pub(super) struct Publisher {
     pub(super) timeout: Duration,
 }
 
+/// The connection.
+enum Connection {
+    /// There was none yet.
+    Untried,
+    Open(Link),
+    /// It broke, or could not be made.
+    Lost,
+}
+
 /// What became of a job.
 type Done = Result<Option<Probed>, Failure>;
 
@@ -48,14 +58,14 @@ struct Failure {
 impl Publisher {
     /// Works until nobody gives it jobs or takes its reports any more.
     pub(super) fn run(&self, jobs: &Receiver<Job>, reports: &Sender<Report>) {
-        let mut link = None;
+        let mut link = Connection::Untried;
         while let Ok(first) = jobs.recv() {
             let batch: Vec<Job> =
                 std::iter::once(first).chain(jobs.try_iter().take(BATCH_JOBS - 1)).collect();
             let worked = catch_unwind(AssertUnwindSafe(|| self.work(&mut link, &batch)));
             let done = worked.unwrap_or_else(|_| {
                 log::error!("the publisher panicked; its connection is made anew");
-                link = None;
+                link = Connection::Lost;
                 vec![Err(Failure { why: "the publisher panicked".into(), may_be_there: true }); batch.len()]
             });
             let mut batch: Vec<Report> =
@@ -67,31 +77,52 @@ impl Publisher {
     }
 
     /// Does the jobs; gives back what became of each, in their order.
-    fn work(&self, link: &mut Option<Link>, jobs: &[Job]) -> Vec<Done> {
-        let open = match link {
-            Some(open) => open,
-            None => match self.connect() {
-                Ok(new) => link.insert(new),
-                Err(error) => {
-                    let failure = Failure { why: error.to_string().into(), may_be_there: false };
-                    return vec![Err(failure); jobs.len()];
-                }
-            },
-        };
+    fn work(&self, connection: &mut Connection, jobs: &[Job]) -> Vec<Done> {
         let mut done = vec![None; jobs.len()];
-        let failure = self.attempt(open, jobs, &mut done).err().map(|error| {
-            *link = None;
-            Failure { why: error.to_string().into(), may_be_there: true }
-        });
-        let unknown = || Failure { why: "no answer".into(), may_be_there: true };
-        done.into_iter()
-            .map(|done| done.unwrap_or_else(|| Err(failure.clone().unwrap_or_else(unknown))))
-            .collect()
+        if matches!(connection, Connection::Lost) {
+            let give_back = Failure { why: "the connection was lost".into(), may_be_there: false };
+            let first_probe = jobs.iter().position(|job| matches!(job, Job::Probe { .. }));
+            let before = first_probe.unwrap_or(jobs.len());
+            done[..before].fill(Some(Err(give_back)));
+        }
+        let from = done.iter().position(Option::is_none).unwrap_or(jobs.len());
+        let failure = match self.attempt(connection, &jobs[from..], &mut done[from..]) {
+            Ok(()) => Failure { why: "no answer".into(), may_be_there: true },
+            Err(failure) => {
+                *connection = Connection::Lost;
+                failure
+            }
+        };
+        done.into_iter().map(|done| done.unwrap_or_else(|| Err(failure.clone()))).collect()
+    }
+
+    /// Does the jobs, over a new connection if there is none; says in `done`, at the place of each, what became of
+    /// it, as far as that is known.
+    fn attempt(
+        &self,
+        connection: &mut Connection,
+        jobs: &[Job],
+        done: &mut [Option<Done>],
+    ) -> Result<(), Failure> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let failure =
+            |error: LinkError, may_be_there| Failure { why: error.to_string().into(), may_be_there };
+        let link = match connection {
+            Connection::Open(link) => link,
+            Connection::Untried | Connection::Lost => {
+                *connection = Connection::Open(self.connect().map_err(|error| failure(error, false))?);
+                let Connection::Open(link) = connection else { return Ok(()) };
+                link
+            }
+        };
+        self.work_over(link, jobs, done).map_err(|error| failure(error, true))
     }
 
     /// Does the jobs over a connection, which is of no more use after an error; says in `done`, at the place of
     /// each, what became of it, as far as that is known.
-    fn attempt(&self, link: &mut Link, jobs: &[Job], done: &mut [Option<Done>]) -> Result<(), LinkError> {
+    fn work_over(&self, link: &mut Link, jobs: &[Job], done: &mut [Option<Done>]) -> Result<(), LinkError> {
         self.publish(link, jobs, done)?;
         for (job, done) in jobs.iter().zip(done) {
             if let Job::Probe { token } = job {

@@ -44,8 +44,10 @@ impl Broker {
     /// The next job of a server's publisher reaches Redis, or finds that it is not there.
     pub(in crate::bus) fn take_job(&mut self, nodes: &mut [Node], at: usize) {
         let Some(job) = nodes[at].jobs.pop_front() else { return };
-        let is_lost = std::mem::take(&mut nodes[at].is_publisher_broken);
-        let works = self.is_up && !is_lost;
+        // After a failure only a probe gets a new connection.
+        let is_probe = matches!(job, Job::Probe { .. });
+        let works = self.is_up && (is_probe || !nodes[at].is_publisher_broken);
+        nodes[at].is_publisher_broken = !works;
         if works {
             match &job {
                 Job::Publish(message) => {
@@ -59,6 +61,6 @@ impl Broker {
             }
         }
         let subscribers = nodes.iter().filter(|node| node.is_subscribed).count() as u64;
-        nodes[at].replies.push_back(Reply { job, works, is_lost, subscribers });
+        nodes[at].replies.push_back(Reply { job, works, is_lost: false, subscribers });
     }
 }

@@ -134,8 +134,7 @@ impl Node {
 
     /// Nobody knows what became of the jobs: they count as failed.
     pub(in crate::bus) fn fail_jobs(&mut self, now: Now) {
-        // With nothing under way nobody notices yet.
-        self.is_publisher_broken = self.replies.is_empty() && self.jobs.is_empty();
+        self.is_publisher_broken = true;
         let unanswered = self.replies.drain(..).map(|reply| reply.job).chain(self.jobs.drain(..));
         self.replies =
             unanswered.map(|job| Reply { job, works: false, is_lost: true, subscribers: 0 }).collect();

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ssecast::config::{self, Config, Invocation, Sources};
-use ssecast::logging;
+use ssecast::config::{self, Config, Invocation, Origins, Sources};
 use ssecast::net::{Ended, Server};
+use ssecast::{logging, redis};
 
 /// A failure at run time.
 const EXIT_FAILURE: u8 = 1;
@@ -23,12 +23,20 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     match config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Invocation::Serve(config, sources)) => serve(*config, sources),
-        Ok(Invocation::Check(config, origins)) => print(&config::render_check(&config, &origins)),
+        Ok(Invocation::Check(config, origins)) => check(&config, &origins),
         Ok(Invocation::Print(text)) => print(&text),
         Err(failure) => {
             let _ = io::stderr().write_all(failure.message().as_bytes());
             ExitCode::from(EXIT_CONFIG)
         }
+    }
+}
+
+/// Prints the configuration in force, if the files that it names are of use.
+fn check(config: &Config, origins: &Origins) -> ExitCode {
+    match redis::Connector::new(&config.redis) {
+        Ok(_) => print(&config::render_check(config, origins)),
+        Err(error) => fail(&error.to_string(), EXIT_CONFIG),
     }
 }
 

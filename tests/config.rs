@@ -230,12 +230,54 @@ fn all_problems_are_told_at_once_also_of_values_that_are_overridden() {
 }
 
 #[test]
-fn what_this_version_cannot_do_or_should_not_is_refused() {
-    assert!(failure(&["--mode=fanout"], &[]).contains(
-        "bus.mode: fanout needs Redis, which this version does not have yet; local is the mode there is"
-    ));
+fn what_should_not_be_is_refused() {
     assert!(failure(&["--listen=0.0.0.0:80"], &[]).contains("auth.open_publish = true"));
     assert_eq!(config(&["--listen=0.0.0.0:80", "--auth-open-publish"], &[]).bus.mode, Mode::Local);
+}
+
+#[test]
+fn every_mode_may_be_chosen() {
+    for mode in Mode::ALL {
+        assert_eq!(config(&["--mode", mode.name()], &[]).bus.mode, mode);
+    }
+}
+
+#[test]
+fn redis_is_found_by_its_url_or_by_what_dotnet_services_have() {
+    for (text, address) in [
+        ("redis://cache:6380", "cache:6380"),
+        ("rediss://cache", "cache:6379"),
+        ("redis+unix:///run/redis.sock", "/run/redis.sock"),
+        ("cache:6380,password=secret=,ssl=true,abortConnect=false", "cache:6380"),
+    ] {
+        let config = config(&["--redis-url", text], &[]);
+        assert_eq!(config.redis.url.addresses()[0].to_string(), address, "{text}");
+        assert_eq!(config, self::config(&[], &[("SSECAST_REDIS_URL", text)]));
+    }
+    let config = config(&["--redis-channel=a,b", "--redis-protocol=2", "--redis-password-file=/x"], &[]);
+    assert_eq!(config.redis.channel, ["a", "b"]);
+    assert_eq!(config.redis.password_file.as_deref(), Some(std::path::Path::new("/x")));
+}
+
+#[test]
+fn passwords_are_never_shown() {
+    let env = [
+        ("SSECAST_REDIS_URL", "redis://bob:hunter2@cache:6379"),
+        ("SSECAST_REDIS_SENTINEL_PASSWORD", "hunter2"),
+        ("SSECAST_REDIS_MASTER_NAME", "m"),
+        ("SSECAST_REDIS_SENTINEL", "s:26379"),
+    ];
+    let (config, text) = check(&[], &env);
+    assert!(text.contains("url = \"redis://bob:***@cache:6379\""), "{text}");
+    assert!(text.contains("sentinel_password = \"***\""), "{text}");
+    assert!(!format!("{text}{config:?}").contains("hunter2"));
+    for bad in
+        ["redis://:hunter2@", "hunter2://x", "cache,password=hunter2,nonsense=1", "cache,hunter2=1=2 3"]
+    {
+        let message = failure(&["--redis-url", bad], &[]);
+        assert!(message.contains("redis.url"), "{message}");
+        assert!(bad.starts_with("cache,h") || !message.contains("hunter2"), "{message}");
+    }
 }
 
 #[test]

@@ -234,7 +234,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     secret(
         "redis.sentinel_password",
-        Kind::Text(at!(redis.sentinel_password), "a password, or empty", validate::plain_text),
+        Kind::Text(at!(redis.sentinel_password.0), "a password, or empty", validate::plain_text),
         "The password of the sentinels themselves.",
     ),
     key(

@@ -108,7 +108,8 @@ impl Simulation {
             60..82 => self.read(),
             82..86 => self.leave(),
             86..97 => self.pass_time(),
-            97..99 => self.change_options(),
+            97..98 => self.change_options(),
+            98..99 => self.append_gap(),
             _ => self.flood(),
         }
         self.collect_closed();
@@ -136,6 +137,14 @@ impl Simulation {
         let (head, seq) = (self.hub.log().head(), self.hub.log().last_id().seq);
         self.model.append(&event, seq, start..head, self.now.mono);
         self.note(format_args!("append {number} {name} as {seq}"));
+    }
+
+    fn append_gap(&mut self) {
+        let start = self.hub.log().head();
+        self.hub.append_gap(GapReason::UpstreamLost, self.now);
+        let (head, seq) = (self.hub.log().head(), self.hub.log().last_id().seq);
+        self.model.append_gap(seq, start..head, self.now.mono);
+        self.note(format_args!("gap {seq}"));
     }
 
     fn flood(&mut self) {

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use super::*;
 use crate::clock::Wall;
 use crate::event::Audience;
-use crate::id::Fingerprint;
+use crate::id::{EventId, Fingerprint};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -325,4 +325,39 @@ fn events_of_the_future_are_counted_and_cost_nothing() {
     bench.sweep();
     assert_eq!(bench.hub.metrics().clock_skew, 1);
     assert_eq!((bench.hub.metrics().broadcast.count(), bench.hub.metrics().broadcast.sum_ms()), (1, 0.001));
+}
+
+#[test]
+fn a_gap_reaches_everybody_whatever_they_asked_for_and_is_no_event() {
+    let mut bench = Bench::with_clients(1, Options::default());
+    let filter = |tenant: Option<&str>| Filter {
+        types: vec!["x".into()],
+        tenant: tenant.map(Box::from),
+        ..Filter::default()
+    };
+    bench.join(1, Subscription { filter: filter(None), ..Subscription::default() });
+    bench.join(2, Subscription { filter: filter(Some("t")), limit: Some(1), ..Subscription::default() });
+    bench.publish("1");
+    bench.hub.append_gap(GapReason::UpstreamLost, bench.now);
+    bench.publish("2");
+    bench.sweep();
+    let gap = r#"{"reason":"upstream-lost","requested":null,"oldest":"i-1-REPLACE"}"#;
+    let gap = gap.replace("REPLACE", &Fingerprint::of(b"1").to_string());
+    assert_eq!(bench.data(0), ["1", gap.as_str(), "2"]);
+    assert_eq!((bench.data(1), bench.data(2)), (vec![gap.clone()], vec![gap.clone()]));
+    assert!(!bench.received(0).contains(&format!("id: i-2-{}", Fingerprint::of(b"1"))), "a gap has no id");
+    assert_eq!((bench.hub.log().appended(), bench.hub.metrics().events_sent), (2, 2));
+    assert_eq!(bench.hub.metrics().gaps["upstream-lost"], 3);
+    assert_eq!(bench.hub.len(), 3, "the one with a limit is still to get its event");
+
+    // Who was away when it came is told as well, whoever was there before is not told twice.
+    let resume = |seq: u64, data: &str| {
+        let id = EventId { instance: "i", seq, fingerprint: Fingerprint::of(data.as_bytes()) }.to_string();
+        Subscription { resume: Some(id), ..Subscription::default() }
+    };
+    bench.join(3, resume(1, "1"));
+    bench.join(4, Subscription { filter: filter(None), ..resume(1, "1") });
+    bench.join(5, resume(3, "2"));
+    assert_eq!((bench.data(3), bench.data(4)), (vec![gap.clone(), "2".to_owned()], vec![gap]));
+    assert!(bench.data(5).is_empty());
 }

@@ -185,7 +185,7 @@ fn sentinels(options: &Options) -> Result<Option<Sentinels>, SetupError> {
             return Err(SetupError::unusable("redis.master_name", reason));
         }
     };
-    let password = match options.sentinel_password.as_str() {
+    let password = match options.sentinel_password.0.as_str() {
         "" => target.sentinel_password(),
         password => Some(password),
     };

@@ -29,7 +29,7 @@ pub use error::{LinkError, SetupError};
 pub use glob::glob;
 pub use greeting::check_role;
 pub use link::Link;
-pub use options::{Options, Protocol};
+pub use options::{Options, Protocol, Secret};
 pub use target::Target;
 
 use std::collections::VecDeque;

@@ -1,5 +1,6 @@
 //! What an operator can set about Redis: the `redis.*` configuration keys.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +16,16 @@ pub enum Protocol {
     Resp2,
     /// RESP3: Redis 6 and later.
     Resp3,
+}
+
+/// Text that `Debug` does not show.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "***" })
+    }
 }
 
 /// Options of the connections to Redis.
@@ -44,7 +55,7 @@ pub struct Options {
     /// The master's name at the sentinels.
     pub master_name: String,
     /// The sentinels' own password; empty is none, but for the one that the URL may have.
-    pub sentinel_password: String,
+    pub sentinel_password: Secret,
     /// From starting to connect to the end of the greeting, at each address.
     pub connect_timeout: Duration,
     /// From handing a message to the publisher to the acknowledgement.
@@ -79,7 +90,7 @@ impl Default for Options {
             protocol: Protocol::Auto,
             sentinel: Vec::new(),
             master_name: String::new(),
-            sentinel_password: String::new(),
+            sentinel_password: Secret::default(),
             connect_timeout: Duration::from_secs(2),
             publish_timeout: Duration::from_millis(500),
             breaker_failures: 5,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::stamp::After;
 
 fn event(name: &str, data_bytes: usize, tenant: Option<&str>) -> Event {
     let mut body = Vec::new();
@@ -111,6 +112,51 @@ fn a_frame_larger_than_a_segment_stays_whole() {
     assert!(read(&log, 0..log.head()).ends_with(b"event: c\ndata: xxxxxxxxxx\n\n"));
     assert_eq!(log.frame_end(range.start + 1), range.end);
     assert_eq!(log.frame_end(range.start), range.start);
+}
+
+#[test]
+fn clients_of_other_servers_go_back_where_there_was_a_race() {
+    let mut log = log();
+    let others = |name: &str, publisher: &str| {
+        let event = Event { origin: Origin::of(publisher), ..event(name, 1, None) };
+        (event.fingerprint, event)
+    };
+    let mut starts = Vec::new();
+    let mut prints = Vec::new();
+    for (name, publisher) in [("a", "p"), ("b", "q"), ("c", "p"), ("d", "p")] {
+        let (print, event) = others(name, publisher);
+        starts.push(log.append(&event, Now::default()).start);
+        prints.push(print);
+    }
+    let at = |instance: &str, name: &str| id(900, name).replace("i-", &format!("{instance}-"));
+    assert_eq!(log.locate(&at("p", "c")), Place::After(starts[3]));
+
+    // When `p` showed `c` to its clients it had last had `a` from Redis: they lack `b`.
+    let after = |of: usize| After::Event(prints[of]);
+    assert_eq!(log.goes_on_after(after(0), prints[2], Origin::of("p")), Some(Some(starts[1])));
+    assert_eq!(log.goes_on_after(after(1), prints[2], Origin::of("p")), None, "they lack nothing");
+    assert_eq!(log.goes_on_after(after(1), prints[3], Origin::of("p")), None, "its own it had shown before");
+    assert_eq!(log.goes_on_after(After::Unknown, prints[0], Origin::of("p")), Some(None));
+    assert_eq!(log.goes_on_after(After::Nothing, prints[0], Origin::of("p")), None);
+    assert_eq!(log.goes_on_after(After::Nothing, prints[2], Origin::of("p")), Some(None));
+    log.note_race(prints[2], Whose::Of(Origin::of("p")), Some(starts[1]));
+    assert_eq!(log.locate(&at("p", "c")), Place::After(starts[1]));
+    assert_eq!(log.locate(&at("q", "c")), Place::After(starts[3]), "other clients had `b` before");
+    assert_eq!(
+        log.goes_on_after(after(2), prints[3], Origin::of("p")),
+        Some(Some(starts[1])),
+        "nor do they at `d`"
+    );
+
+    log.note_race(prints[3], Whose::AnyOther, None);
+    assert_eq!(log.locate(&at("x", "d")), Place::Unknown);
+    assert_eq!(log.locate(&id(4, "d")), Place::After(log.head()), "our own clients have what we have");
+    log.trim(&options(usize::MAX, 2), Mono::ZERO);
+    assert_eq!(
+        log.locate(&at("p", "c")),
+        Place::Unknown,
+        "it would have to go back further than the history"
+    );
 }
 
 proptest! {

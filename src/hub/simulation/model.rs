@@ -19,6 +19,8 @@ pub(super) struct ModelEvent {
     topics: Vec<Box<str>>,
     place: Range<u64>,
     appended: Mono,
+    /// It is no event but a gap that everybody is sent.
+    is_gap: bool,
 }
 
 impl ModelEvent {
@@ -30,6 +32,8 @@ impl ModelEvent {
 struct ModelClient {
     filter: Filter,
     limit: usize,
+    /// Events that it is still to get, if there are so many.
+    left: usize,
     style: HeartbeatStyle,
     /// The numbers of the events that it must get, in order.
     wanted: Vec<usize>,
@@ -78,15 +82,42 @@ impl Model {
             topics: event.audience.topics.clone(),
             place,
             appended: now,
+            is_gap: false,
         });
-        let event = &self.events[number];
         self.by_print.entry(event.fingerprint).or_insert(number);
+        self.want(number);
+        self.trim(now);
+    }
+
+    pub(super) fn append_gap(&mut self, seq: u64, place: Range<u64>, now: Mono) {
+        let fingerprint = self.events.last().map_or(Fingerprint(0), |event| event.fingerprint);
+        self.events.push(ModelEvent {
+            seq,
+            fingerprint,
+            name: "gap".to_owned(),
+            tenant: None,
+            topics: Vec::new(),
+            place,
+            appended: now,
+            is_gap: true,
+        });
+        self.want(self.events.len() - 1);
+        self.trim(now);
+    }
+
+    /// Notes who is to get what was appended last.
+    fn want(&mut self, number: usize) {
+        let event = &self.events[number];
         for client in self.clients.values_mut() {
-            if client.wanted.len() < client.limit && sees(&client.filter, event) {
+            if client.left > 0 && sees(&client.filter, event) {
+                client.left -= usize::from(!event.is_gap);
                 client.wanted.push(number);
             }
         }
-        self.trim(now);
+    }
+
+    fn count_events(&self, numbers: &[usize]) -> u64 {
+        numbers.iter().filter(|&&at| !self.events[at].is_gap).count() as u64
     }
 
     pub(super) fn trim(&mut self, now: Mono) {
@@ -98,7 +129,7 @@ impl Model {
             if !(too_many || too_large || too_old) {
                 break;
             }
-            if self.by_print.get(&oldest.fingerprint) == Some(&self.kept_from) {
+            if !oldest.is_gap && self.by_print.get(&oldest.fingerprint) == Some(&self.kept_from) {
                 self.by_print.remove(&oldest.fingerprint);
             }
             self.kept_from += 1;
@@ -131,13 +162,20 @@ impl Model {
         }
         let from = from + cut;
         let limit = subscription.limit.map_or(usize::MAX, |limit| limit as usize);
-        let matching = (from..self.events.len()).filter(|&at| sees(&subscription.filter, &self.events[at]));
-        let wanted: Vec<usize> = matching.take(limit).collect();
+        let mut left = limit;
+        let mut wanted = Vec::new();
+        for at in from..self.events.len() {
+            if left > 0 && sees(&subscription.filter, &self.events[at]) {
+                left -= usize::from(!self.events[at].is_gap);
+                wanted.push(at);
+            }
+        }
         let style = subscription.heartbeat.unwrap_or(self.options.heartbeat_style);
         let filter = subscription.filter.clone();
         let is_narrow = !subscription.filter.is_everything_public() || subscription.limit.is_some();
         let may_replay = is_narrow && subscription.resume.is_some();
-        self.clients.insert(key, ModelClient { filter, limit, style, wanted, gap, may_replay, joined: now });
+        self.clients
+            .insert(key, ModelClient { filter, limit, left, style, wanted, gap, may_replay, joined: now });
     }
 
     fn bytes(&self, numbers: &[usize]) -> u64 {
@@ -171,12 +209,12 @@ impl Model {
         if missing.first().is_some_and(|&first| self.events[first].place.start < tail) {
             return;
         }
-        assert_eq!(view.sent, got as u64, "{key:?}");
+        assert_eq!(view.sent, self.count_events(&client.wanted[..got]), "{key:?}");
         if view.is_replaying {
-            assert!(view.lag_events >= missing.len() as u64, "{key:?} lacks {missing:?}");
+            assert!(view.lag_events >= self.count_events(missing), "{key:?} lacks {missing:?}");
             return;
         }
-        assert_eq!(view.lag_events, missing.len() as u64, "{key:?} lacks {missing:?}");
+        assert_eq!(view.lag_events, self.count_events(missing), "{key:?} lacks {missing:?}");
         let pending = self.bytes(missing);
         assert!(view.lag_bytes <= pending, "{key:?} {} {pending}", view.lag_bytes);
         if let Some(&first) = missing.first() {
@@ -199,16 +237,17 @@ impl Model {
     pub(super) fn close(&mut self, closed: Closed, received: &[u8], now: Mono, tail: u64) {
         let client = self.clients.remove(&closed.key).expect("a client is closed once");
         let got = self.check_bytes(&client, received);
-        self.delivered += got as u64;
+        let delivered = self.count_events(&client.wanted[..got]);
+        self.delivered += delivered;
         let missing = &client.wanted[got..];
         let is_lost = missing.first().is_some_and(|&first| self.events[first].place.start < tail);
         if !is_lost {
-            let is_exact = closed.lag_events == missing.len() as u64;
-            let is_most = client.may_replay && closed.lag_events > missing.len() as u64;
+            let is_exact = closed.lag_events == self.count_events(missing);
+            let is_most = client.may_replay && closed.lag_events > self.count_events(missing);
             assert!(is_exact || is_most, "what is not delivered is pending");
         }
         match closed.reason {
-            CloseReason::Limit => assert_eq!(got, client.limit, "closed at its limit"),
+            CloseReason::Limit => assert_eq!(delivered, client.limit as u64, "closed at its limit"),
             CloseReason::Stalled => assert!(now.since(client.joined) >= self.options.stall_timeout),
             CloseReason::Overrun => {
                 let head = self.events.last().map_or(0, |event| event.place.end);
@@ -226,14 +265,22 @@ impl Model {
         }
     }
 
-    /// Checks all that a client received; gives back how many events that is.
+    /// Checks all that a client received; gives back how many of the wanted that is.
     fn check_bytes(&self, client: &ModelClient, received: &[u8]) -> usize {
         let (frames, gaps) = frames(received);
         let mut got = 0;
         let mut last_seq = 0;
+        // The first gap may be the answer to its id.
+        let mut answer = client.gap;
         for frame in &frames {
             let Some(id) = &frame.id else {
                 assert_eq!(frame.name, "gap");
+                if answer.take().is_none() {
+                    let wanted = client.wanted.get(got).expect("no more than what is wanted");
+                    assert!(self.events[*wanted].is_gap, "a gap where an event is wanted");
+                    assert!(frame.data.contains("upstream-lost"), "{}", frame.data);
+                    got += 1;
+                }
                 continue;
             };
             let id = EventId::parse(id).expect("a valid id");
@@ -259,14 +306,15 @@ impl Model {
             got += 1;
         }
         if !frames.is_empty() {
-            assert_eq!(gaps.first().map(String::as_str), client.gap, "what it is told that it may lack");
+            let first = gaps.first().map(String::as_str).filter(|&reason| reason != "upstream-lost");
+            assert_eq!(first, client.gap, "what it is told that it may lack");
         }
         got
     }
 }
 
 fn sees(filter: &Filter, event: &ModelEvent) -> bool {
-    filter.matches(&event.name, event.tenant.as_deref(), &event.topics)
+    event.is_gap || filter.matches(&event.name, event.tenant.as_deref(), &event.topics)
 }
 
 /// A dispatched event.

@@ -8,6 +8,7 @@ use redis::{ProtocolVersion, PushKind, Value, cmd};
 
 use super::super::fixture::{Authority, Directory, PATIENCE, Server, free_port};
 use super::*;
+use crate::redis::Secret;
 
 fn options(url: &str) -> Options {
     Options { url: Target::parse(url).unwrap(), connect_timeout: PATIENCE, ..Options::default() }
@@ -505,9 +506,9 @@ fn sentinels_have_a_password_of_their_own() {
     let options = with_sentinels(&[&sentinel.address()]);
     let error = only_error(&options);
     assert!(matches!(&error, LinkError::Auth(_)), "{error}");
-    let right = Options { sentinel_password: "other".to_owned(), ..options.clone() };
+    let right = Options { sentinel_password: Secret("other".to_owned()), ..options.clone() };
     assert!(connect(&right).is_ok());
-    let wrong = Options { sentinel_password: "secret".to_owned(), ..options };
+    let wrong = Options { sentinel_password: Secret("secret".to_owned()), ..options };
     assert!(matches!(only_error(&wrong), LinkError::Auth(_)));
     let as_string = format!(
         "{},serviceName=mymaster,password=secret,sentinelUser=default,sentinelPassword=other",
@@ -574,7 +575,7 @@ fn options_that_make_no_sense_name_their_key() {
 
 #[test]
 fn a_connector_shows_no_password() {
-    let options = Options { sentinel_password: "secret".to_owned(), ..options("redis://:secret@h") };
+    let options = Options { sentinel_password: Secret("secret".to_owned()), ..options("redis://:secret@h") };
     let connector = Connector::new(&options).unwrap();
     assert_eq!(format!("{connector:?}"), "Connector(\"redis://:***@h\")");
 }

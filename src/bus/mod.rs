@@ -385,7 +385,14 @@ impl Bus {
 
     /// The next job for the publisher; to be called until `None`.
     pub fn poll_job(&mut self, now: Mono) -> Option<Job> {
-        if self.wants_publisher() { self.outbound.poll_job(now) } else { None }
+        if !self.wants_publisher() {
+            return None;
+        }
+        let job = self.outbound.poll_job(now);
+        if matches!(job, Some(Job::Probe { .. })) {
+            self.own.handle_canary_sent();
+        }
+        job
     }
 
     /// The publisher says what became of a job.
@@ -455,6 +462,7 @@ impl Bus {
             Inbound::Canary { token } => {
                 if let Some(sent) = self.outbound.probe_sent(token) {
                     self.upstream.handle_canary(sent, now.mono);
+                    self.own.handle_canary_back();
                 }
             }
             Inbound::NoCanary => self.upstream.handle_no_canary(),
@@ -469,7 +477,6 @@ impl Bus {
         }
         log::info!("subscribed to Redis");
         self.upstream.handle_subscribed(now.mono);
-        self.own.confirm_published();
         if self.mode.forwards() {
             self.tell_missed(hub, now);
         }

@@ -40,6 +40,8 @@ struct Unconfirmed {
     of: Early,
     /// Where its frame lies in the log.
     start: u64,
+    /// It was published before the canary that is under way: it comes back before that, or never.
+    is_due: bool,
 }
 
 /// A publish request that waits for Redis.
@@ -188,7 +190,7 @@ impl Own {
         if self.unconfirmed.len() == UNCONFIRMED {
             self.unconfirmed.pop_front();
         }
-        self.unconfirmed.push_back(Unconfirmed { of, start });
+        self.unconfirmed.push_back(Unconfirmed { of, start, is_due: false });
     }
 
     /// The message of this number came back. Gives back where the first event before it lies that was shown and
@@ -204,9 +206,16 @@ impl Own {
         self.unconfirmed.front().filter(|shown| shown.of.seq < seq).map(|shown| shown.start)
     }
 
-    /// What is published already does not come back: nobody listened.
-    pub(super) fn confirm_published(&mut self) {
-        self.unconfirmed.retain(|shown| !shown.of.is_published);
+    /// A canary is sent.
+    pub(super) fn handle_canary_sent(&mut self) {
+        for shown in &mut self.unconfirmed {
+            shown.is_due = shown.of.is_published;
+        }
+    }
+
+    /// The canary came back: what was published before it and did not come back was lost.
+    pub(super) fn handle_canary_back(&mut self) {
+        self.unconfirmed.retain(|shown| !shown.is_due);
     }
 
     /// Forgets what was shown: nothing comes back any more.

@@ -6,8 +6,11 @@ use super::simulation::broker::Broker;
 use super::simulation::node::{Arrival, Node};
 use super::*;
 use crate::clock::Wall;
-use crate::event::Audience;
+use crate::event::{Audience, Event};
 use crate::hub;
+use crate::id::Fingerprint;
+use crate::intake::{Batch, Item};
+use crate::key::Key;
 use crate::metrics::Metrics;
 
 const MANY: usize = 10_000;

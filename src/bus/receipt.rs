@@ -1,0 +1,49 @@
+//! What those who publish are told, and people who look for their event.
+
+use crate::event::Subject;
+
+/// The way that a published batch took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// The local log.
+    Local,
+    /// Redis, which acknowledged it.
+    Redis,
+    /// The local log, as Redis is not there; it gets it later.
+    Fallback,
+}
+
+impl Via {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Local, Self::Redis, Self::Fallback];
+
+    /// The name in answers and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Redis => "redis",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+/// What became of a published batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Envelopes that were accepted.
+    pub accepted: usize,
+    /// The way that they took.
+    pub via: Via,
+    /// The id of the last frame, where this node gave it one.
+    pub last_id: Option<String>,
+}
+
+/// The last event that was broadcast here, for people who look for theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastEvent {
+    /// Its SSE event name.
+    pub name: String,
+    /// What it is about.
+    pub subject: Subject,
+}

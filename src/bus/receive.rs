@@ -1,0 +1,128 @@
+//! What comes from Redis: whether it is broadcast, and what else it says.
+
+use super::Bus;
+use super::origins::Standing;
+use super::upstream::Inbound;
+use crate::clock::Now;
+use crate::hub::{Hub, Whose};
+use crate::intake::Message;
+use crate::sse::GapReason;
+use crate::stamp::Mark;
+
+impl Bus {
+    /// The subscriber says what came.
+    pub fn handle_inbound(&mut self, inbound: Inbound, hub: &mut Hub, now: Now) {
+        self.upstream.heard = now.mono;
+        match inbound {
+            Inbound::Message(message) => {
+                hub.metrics_mut().redis.messages += 1;
+                self.handle_message(message, hub, now);
+            }
+            Inbound::Invalid => {
+                hub.metrics_mut().redis.messages += 1;
+                hub.metrics_mut().redis.invalid += 1;
+            }
+            Inbound::Canary { token } => {
+                if let Some(sent) = self.outbound.probe_sent(token) {
+                    self.upstream.handle_canary(sent, now.mono);
+                    self.own.handle_canary_back();
+                }
+            }
+            Inbound::NoCanary => self.upstream.handle_no_canary(),
+            Inbound::Subscribed => self.handle_subscribed(hub, now),
+            Inbound::Lost { why } => self.handle_lost(why, hub, now),
+        }
+    }
+
+    fn handle_subscribed(&mut self, hub: &mut Hub, now: Now) {
+        if !self.mode.subscribes() {
+            return;
+        }
+        log::info!("subscribed to Redis");
+        self.upstream.handle_subscribed(now.mono);
+        if self.mode.forwards() {
+            self.tell_missed(hub, now);
+        }
+        self.outbound.probe_now(now.mono);
+    }
+
+    /// The subscription is gone, or could not be made.
+    fn handle_lost(&mut self, why: String, hub: &mut Hub, now: Now) {
+        if !self.mode.subscribes() {
+            return;
+        }
+        let is_news = self.upstream.why_down.as_ref() != Some(&why);
+        let level = if is_news { log::Level::Warn } else { log::Level::Debug };
+        log::log!(level, why = why.as_str(); "not subscribed to Redis, trying again");
+        if self.upstream.handle_lost(Some(why)) {
+            hub.metrics_mut().redis.reconnects += 1;
+        }
+        self.upstream.has_missed |= self.mode.forwards();
+        // What was to come back will not.
+        self.show_through(u64::MAX, None, hub, now);
+    }
+
+    /// The subscriber is to be replaced: canaries do not come back, although Redis takes them. To be asked
+    /// after `handle_deadline`; it is then taken as lost.
+    pub fn poll_deaf(&mut self, hub: &mut Hub, now: Now) -> bool {
+        let is_deaf = self.outbound.is_up(now.mono) && self.upstream.is_deaf(now.mono);
+        if is_deaf {
+            self.handle_lost("what is published does not come back".to_owned(), hub, now);
+        }
+        is_deaf
+    }
+
+    fn handle_message(&mut self, message: Message, hub: &mut Hub, now: Now) {
+        if !self.mode.forwards() {
+            hub.metrics_mut().redis.not_forwarded += 1;
+            return;
+        }
+        match &message.origin {
+            Some((instance, seq)) if **instance == *self.instance.as_str() && self.own.has_numbered(*seq) => {
+                let seq = *seq;
+                if self.own.is_awaited(seq) {
+                    self.show_through(seq, Some(seq), hub, now);
+                } else {
+                    hub.metrics_mut().redis.echoes += 1;
+                }
+                if let Some(start) = self.own.confirm(seq) {
+                    hub.note_race(message.fingerprint, Whose::AnyOther, Some(start));
+                }
+            }
+            _ => self.handle_foreign(message, hub, now),
+        }
+    }
+
+    /// A message of another instance, or of a service.
+    fn handle_foreign(&mut self, message: Message, hub: &mut Hub, now: Now) {
+        let standing = self.upstream.standing(&message);
+        if let Standing::AfterHole(missing) = standing {
+            log::warn!(missing; "messages of another instance never came");
+            hub.metrics_mut().redis.missing += missing;
+            hub.append_gap(GapReason::UpstreamLost, now);
+        }
+        let Message { event, fingerprint, mark, .. } = message;
+        let Some(event) = event else {
+            hub.metrics_mut().map_dropped += 1;
+            return;
+        };
+        let origin = event.origin;
+        if standing == Standing::Duplicate {
+            hub.metrics_mut().redis.duplicates += 1;
+        } else if self.show(Some(event), hub, now) {
+            self.upstream.last_shown = Some(fingerprint);
+            if let Some(start) = self.own.first_unconfirmed() {
+                hub.note_race(fingerprint, Whose::AnyOther, Some(start));
+            }
+            if mark.is_some_and(|mark| mark.is_again) {
+                // Others may have been shown it long ago.
+                hub.note_race(fingerprint, Whose::AnyOther, None);
+            }
+        }
+        if let Some(Mark { after, .. }) = mark
+            && let Some(from) = hub.log().goes_on_after(after, fingerprint, origin)
+        {
+            hub.note_race(fingerprint, Whose::Of(origin), from);
+        }
+    }
+}

@@ -10,14 +10,15 @@
 //! from `tail` on, and those from `history` on are what a client may resume into; a private frame lies in
 //! `private`, and no run of `run_from` ever holds one; `gaps` has the ordinals of all gaps in `frames`.
 
+mod frame;
 mod locate;
 mod races;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use crate::clock::{Mono, Now, Wall};
-use crate::event::{Audience, Event, Origin};
+use crate::clock::{Mono, Now};
+use crate::event::Event;
 use crate::id::{EventId, Fingerprint, Instance};
 use crate::limits::{KIB, MIB};
 use crate::sse::{self, GapReason};
@@ -25,6 +26,7 @@ use crate::sse::{self, GapReason};
 use super::gather::Gather;
 use super::options::Options;
 use super::private::PrivateRuns;
+pub use frame::{Counts, Frame, FrameKind};
 pub use locate::{Place, Whose};
 use races::Races;
 
@@ -32,66 +34,6 @@ use races::Races;
 const SEGMENT_BYTES: usize = 256 * KIB;
 /// Bytes kept at least, however short the history: what is published in one turn is still to be sent.
 const IN_FLIGHT_BYTES: usize = 4 * MIB;
-
-/// One frame of the log.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// The offset of its first byte.
-    pub start: u64,
-    /// Its number in its id.
-    pub seq: u64,
-    /// Its envelope's fingerprint; a gap has that of the event before it.
-    pub fingerprint: Fingerprint,
-    /// What it is.
-    pub kind: FrameKind,
-    /// When it was appended.
-    pub appended: Mono,
-    /// Who may see it; `None` is everybody, and no topics.
-    pub audience: Option<Box<Audience>>,
-}
-
-/// What a frame is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameKind {
-    /// An event.
-    Event {
-        /// When it was published, if it says so.
-        ts: Option<Wall>,
-        /// Which publisher numbered it.
-        origin: Origin,
-    },
-    /// Everybody is told that events may be missing here.
-    Gap,
-}
-
-/// How many frames of each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Events.
-    pub events: u64,
-    /// Gaps.
-    pub gaps: u64,
-}
-
-impl Frame {
-    /// Whether it is a gap, which everybody sees.
-    #[must_use]
-    pub fn is_gap(&self) -> bool {
-        self.kind == FrameKind::Gap
-    }
-
-    /// The tenant that alone may see it.
-    #[must_use]
-    pub fn tenant(&self) -> Option<&str> {
-        self.audience.as_ref()?.tenant.as_deref()
-    }
-
-    /// The topics that it is found under.
-    #[must_use]
-    pub fn topics(&self) -> &[Box<str>] {
-        self.audience.as_ref().map_or(&[], |audience| &audience.topics)
-    }
-}
 
 struct Segment {
     start: u64,

@@ -33,7 +33,7 @@ pub use close::{CloseReason, Closed};
 pub use filter::{Filter, TopicPattern};
 pub use gather::Gather;
 pub use index::Index;
-pub use log::{Frame, Log, Place, Whose};
+pub use log::{Counts, Frame, FrameKind, Log, Place, Whose};
 pub use options::{HeartbeatStyle, Options};
 pub use outbox::Outbox;
 pub use sweep::Wire;

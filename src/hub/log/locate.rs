@@ -4,8 +4,9 @@
 //! that event that we have: `note_race` says where a client from there goes back further, so that it rather
 //! gets an event twice than never.
 
-use super::{Fingerprint, FrameKind, Log, Origin};
-use crate::id::EventId;
+use super::{FrameKind, Log};
+use crate::event::Origin;
+use crate::id::{EventId, Fingerprint};
 use crate::stamp::After;
 
 /// Where a client that sent an id goes on.

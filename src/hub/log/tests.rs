@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::{Audience, Origin};
 use crate::stamp::After;
 
 fn event(name: &str, data_bytes: usize, tenant: Option<&str>) -> Event {

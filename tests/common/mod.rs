@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test target uses a part of this")]
 
 pub(crate) mod api;
+pub(crate) mod dir;
 pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod server;

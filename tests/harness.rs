@@ -14,6 +14,7 @@ use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisResult, TlsCertific
 use common::certificates::Certificates;
 use common::port::Port;
 use common::redis::{Redis, RedisSetup};
+use common::sentinel::{Sentinel, SentinelSetup};
 use common::{DEADLINE, wait_until};
 
 /// How long a test listens for what must not come.
@@ -315,7 +316,7 @@ fn a_command_works_although_redis_closed_the_connection_of_the_tests() {
     assert_eq!(redis.command(&["INCR", "count"]), Value::Int(1), "asked once");
 }
 
-// ---- replicas
+// ---- replicas and Sentinel
 
 #[test]
 fn a_replica_follows_and_can_change_places_with_its_master() {
@@ -340,4 +341,31 @@ fn a_replica_follows_by_tls() {
     let master = RedisSetup::new().tls(&certificates, true).start();
     let replica = RedisSetup::new().tls(&certificates, true).replica_of(&master).start();
     assert_eq!(role(&replica), "slave");
+}
+
+#[test]
+fn a_sentinel_changes_the_master_when_it_is_told() {
+    let master = Redis::start();
+    let replica = RedisSetup::new().replica_of(&master).start();
+    let sentinel = SentinelSetup::new().password("secret").start("orders", &master);
+    assert_eq!(sentinel.master(), ("127.0.0.1".to_owned(), master.port()));
+    let mut client = Raw::open(sentinel.address().parse().expect("an address"));
+    assert!(client.ask("SENTINEL masters").starts_with("-NOAUTH"));
+    assert_eq!(client.ask("AUTH secret"), "+OK");
+    sentinel.failover();
+    assert_eq!(sentinel.master().1, replica.port());
+    assert_eq!(role(&replica), "master");
+    wait_until("the old master follows", DEADLINE, || role(&master) == "slave");
+}
+
+#[test]
+fn a_sentinel_changes_the_master_when_it_is_dead_and_the_dead_one_returns_as_a_replica() {
+    let mut master = Redis::start();
+    let replica = RedisSetup::new().replica_of(&master).start();
+    let sentinel = Sentinel::start("orders", &master);
+    master.kill();
+    wait_until("the replica takes over", DEADLINE, || sentinel.master().1 == replica.port());
+    assert_eq!(role(&replica), "master");
+    master.restart();
+    wait_until("the old master follows", DEADLINE, || role(&master) == "slave");
 }

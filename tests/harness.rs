@@ -2,6 +2,8 @@
 //! tests of the server pass for nothing.
 
 mod common;
+#[path = "harness/proxy.rs"]
+mod proxy;
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write};

@@ -1,15 +1,26 @@
-//! What the socket tests share: a server process, raw HTTP, an SSE parser and a stream reader.
+//! What the socket tests share: a server process, raw HTTP, an SSE parser and a stream reader; for those with
+//! Redis a redis-server, a redis-sentinel, certificates, a watcher of channels and a proxy that breaks
+//! connections.
 //!
 //! Nothing here uses the crate under test: the binary is met over its sockets, its signals and its
 //! standard error only. Nothing sleeps for luck: every wait is for a condition, with a deadline.
 #![allow(dead_code, reason = "each test target uses a part of this")]
 
+mod admin;
 pub(crate) mod api;
+pub(crate) mod certificates;
+mod daemon;
+pub(crate) mod dir;
 pub(crate) mod events;
 pub(crate) mod http;
+pub(crate) mod port;
+pub(crate) mod proxy;
+pub(crate) mod redis;
+pub(crate) mod sentinel;
 pub(crate) mod server;
 pub(crate) mod sse;
 pub(crate) mod stream;
+pub(crate) mod watcher;
 
 use std::time::{Duration, Instant};
 

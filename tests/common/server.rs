@@ -8,13 +8,13 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
+use super::dir::TestDir;
 use super::{DEADLINE, wait_until};
 
 /// The binary under test.
@@ -123,8 +123,8 @@ impl Setup {
 
     /// Starts it and waits until it listens.
     pub(crate) fn start(self) -> Server {
-        let dir = TestDir::new();
-        let mut command = self.command(&dir.0);
+        let dir = TestDir::new("server");
+        let mut command = self.command(dir.path());
         command.stderr(match self.stderr {
             Stderr::Full => {
                 Stdio::from(File::options().write(true).open("/dev/full").expect("/dev/full is there"))
@@ -143,8 +143,8 @@ impl Setup {
 
     /// Runs it to its end, as for `check` or a wrong command line.
     pub(crate) fn run(self) -> Finished {
-        let dir = TestDir::new();
-        let mut command = self.command(&dir.0);
+        let dir = TestDir::new("server");
+        let mut command = self.command(dir.path());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server can be started");
         let (stdout, stderr) = (Log::default(), Log::default());
@@ -202,7 +202,7 @@ impl Server {
 
     /// The path of its configuration file.
     pub(crate) fn config_path(&self) -> PathBuf {
-        self.dir.0.join("ssecast.toml")
+        self.dir.path().join("ssecast.toml")
     }
 
     /// Sends it a signal.
@@ -335,25 +335,6 @@ impl Log {
                 }
             }
         })
-    }
-}
-
-/// A directory of one test, removed with it.
-struct TestDir(PathBuf);
-
-impl TestDir {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("server-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&path).expect("a directory under target can be made");
-        Self(path)
-    }
-}
-
-impl Drop for TestDir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

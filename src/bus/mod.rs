@@ -40,7 +40,7 @@ pub use breaker::State as BreakerState;
 pub use channel::{Closed, Receiver, Sender, Sent, Wake, channel};
 pub use mode::Mode;
 pub use options::Options;
-pub use outbound::{Job, Probed, Report};
+pub use outbound::{Failure, Job, Probed, Report};
 pub use receipt::{LastEvent, Receipt, Via};
 pub use spool::Outgoing;
 pub use status::{Readiness, Status};
@@ -193,8 +193,9 @@ impl Bus {
             _ => {}
         }
         match report {
-            Report::Failed { why, .. } | Report::Probed { result: Err(why), .. } => {
-                self.log_breaker(before, why)
+            Report::Failed { failure, .. } | Report::Probed { result: Err(failure), .. } => {
+                self.upstream.is_elsewhere |= failure.is_not_master;
+                self.log_breaker(before, &failure.why);
             }
             Report::Published { .. } | Report::Probed { .. } => self.log_breaker(before, ""),
         }
@@ -218,7 +219,7 @@ impl Bus {
         self.outbound.handle_publisher_gone(now);
     }
 
-    /// When `handle_deadline`, `poll_deaf` or `poll_job` may have something to do.
+    /// When `handle_deadline`, `poll_stale` or `poll_job` may have something to do.
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Mono> {
         if !self.wants_publisher() {

@@ -51,18 +51,27 @@ pub enum Report {
     Failed {
         /// Which message.
         ticket: u64,
-        /// It may have it all the same: it was sent, and nothing came back.
-        may_be_there: bool,
-        /// Why, for the log.
-        why: Arc<str>,
+        /// Why not.
+        failure: Failure,
     },
     /// The probe is over.
     Probed {
         /// Which probe.
         token: u64,
         /// What Redis said, or why it is not there.
-        result: Result<Probed, Arc<str>>,
+        result: Result<Probed, Failure>,
     },
+}
+
+/// Why a job was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// For the log.
+    pub why: Arc<str>,
+    /// Redis may have the message all the same: it was sent, and nothing came back.
+    pub may_be_there: bool,
+    /// The server is not, or not any more, the one that everybody else is connected to.
+    pub is_not_master: bool,
 }
 
 /// What Redis said to a probe.
@@ -230,9 +239,9 @@ impl Outbound {
                 self.breaker.handle_published();
                 Outcome::Published
             }
-            Report::Failed { ticket, may_be_there, .. } => {
+            Report::Failed { ticket, ref failure } => {
                 let is_counted = self.given_up.remove(&ticket);
-                if !self.spool.handle_failed(ticket, may_be_there) {
+                if !self.spool.handle_failed(ticket, failure.may_be_there) {
                     return Outcome::Nothing;
                 }
                 if !is_counted {

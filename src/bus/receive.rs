@@ -62,14 +62,19 @@ impl Bus {
         self.show_through(u64::MAX, None, hub, now);
     }
 
-    /// The subscriber is to be replaced: canaries do not come back, although Redis takes them. To be asked
-    /// after `handle_deadline`; it is then taken as lost.
-    pub fn poll_deaf(&mut self, hub: &mut Hub, now: Now) -> bool {
+    /// Whether the subscriber is to be replaced, and is taken as lost: canaries do not come back although Redis
+    /// takes them, or the publisher found that the master is another server. To be asked after
+    /// `handle_deadline` and `handle_report`.
+    pub fn poll_stale(&mut self, hub: &mut Hub, now: Now) -> bool {
+        let is_elsewhere = std::mem::take(&mut self.upstream.is_elsewhere) && self.upstream.is_confirmed();
         let is_deaf = self.outbound.is_up(now.mono) && self.upstream.is_deaf(now.mono);
-        if is_deaf {
-            self.handle_lost("what is published does not come back".to_owned(), hub, now);
-        }
-        is_deaf
+        let why = match (is_elsewhere, is_deaf) {
+            (true, _) => "the server is no longer the master",
+            (_, true) => "what is published does not come back",
+            _ => return false,
+        };
+        self.handle_lost(why.to_owned(), hub, now);
+        true
     }
 
     fn handle_message(&mut self, message: Message, hub: &mut Hub, now: Now) {

@@ -82,6 +82,8 @@ pub(super) struct Upstream {
     pub(super) last_shown: Option<Fingerprint>,
     origins: Origins,
     known: Recent<u64>,
+    /// The publisher found that the master is another server.
+    pub(super) is_elsewhere: bool,
     /// Why it is down, where it is.
     pub(super) why_down: Option<String>,
 }
@@ -102,6 +104,7 @@ impl Upstream {
             last_shown: None,
             origins: Origins::default(),
             known: Recent::new(dedupe),
+            is_elsewhere: false,
             why_down: None,
         }
     }
@@ -143,6 +146,7 @@ impl Upstream {
         self.heard = now;
         self.live_until = None;
         self.has_canary = true;
+        self.is_elsewhere = false;
         self.why_down = None;
     }
 

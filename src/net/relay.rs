@@ -46,11 +46,15 @@ impl Server {
     /// Hands what came from Redis to the bus, and what is to go there to the publisher.
     pub(super) fn relay(&mut self) {
         self.tend_threads();
-        let Relay { redis, inbound, reports } = &mut self.relay;
+        let Relay { redis, reports, .. } = &mut self.relay;
         redis.receive_reports(reports);
-        for report in reports.drain(..) {
-            self.bus.handle_report(&report, &mut self.hub, self.now);
+        if !reports.is_empty() {
+            for report in reports.drain(..) {
+                self.bus.handle_report(&report, &mut self.hub, self.now);
+            }
+            self.replace_stale();
         }
+        let Relay { redis, inbound, .. } = &mut self.relay;
         if inbound.is_empty() {
             redis.receive_inbound(inbound);
         }
@@ -74,12 +78,17 @@ impl Server {
     pub(super) fn tend_bus(&mut self) {
         if self.bus.poll_deadline().is_some_and(|at| at <= self.now.mono) {
             self.bus.handle_deadline(&mut self.hub, self.now);
-            if self.bus.poll_deaf(&mut self.hub, self.now) {
-                self.relay.redis.stop_subscriber();
-                self.relay.inbound.clear();
-            }
+            self.replace_stale();
         }
         self.give_jobs();
+    }
+
+    /// Has the subscriber made anew where the bus wants that; `tend_threads` starts it.
+    fn replace_stale(&mut self) {
+        if self.bus.poll_stale(&mut self.hub, self.now) {
+            self.relay.redis.stop_subscriber();
+            self.relay.inbound.clear();
+        }
     }
 
     fn give_jobs(&mut self) {

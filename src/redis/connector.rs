@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{fmt, str};
 
@@ -40,6 +41,8 @@ struct Recipe {
     tls: Option<Tls>,
     protocol: Protocol,
     connect_timeout: Duration,
+    /// How often `check_master` is not to ask.
+    skipped_checks: AtomicU32,
 }
 
 struct Tls {
@@ -66,6 +69,7 @@ impl Connector {
             tls: tls(options)?,
             protocol: options.protocol,
             connect_timeout: options.connect_timeout,
+            skipped_checks: AtomicU32::new(0),
         })))
     }
 
@@ -97,6 +101,37 @@ impl Connector {
                 };
                 let master = first(&sentinels.addresses, ask).map_err(LinkError::NoSentinel)?;
                 first(&[master], greeted).map_err(LinkError::NoMaster)
+            }
+        }
+    }
+}
+
+/// How often `check_master` does not ask after it got no answer.
+const PAUSE_CHECKS: u32 = 10;
+
+impl Connector {
+    /// Whether a link still leads to the master, as far as the sentinels say: after a failover the old master may
+    /// call itself one for seconds. Takes `timeout` at most; where no sentinel answers, or there is none, the link
+    /// is taken as good, and they are not asked again for a while.
+    ///
+    /// # Errors
+    ///
+    /// `NotMaster` when they name another server.
+    pub fn check_master(&self, link: &Link, timeout: Duration) -> Result<(), LinkError> {
+        let recipe = &*self.0;
+        let Some(sentinels) = &recipe.sentinels else { return Ok(()) };
+        let skips = |left: u32| left.checked_sub(1);
+        if recipe.skipped_checks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, skips).is_ok() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + timeout;
+        let ask = |sentinel: &Address| sentinels.ask(recipe.dial(sentinel, deadline)?, deadline);
+        match first(&sentinels.addresses, ask) {
+            Ok(master) if master == *link.address() => Ok(()),
+            Ok(master) => Err(LinkError::NotMaster(format!("former one; {master} is it now"))),
+            Err(_) => {
+                recipe.skipped_checks.store(PAUSE_CHECKS, Ordering::Relaxed);
+                Ok(())
             }
         }
     }

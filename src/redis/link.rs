@@ -136,6 +136,11 @@ impl Link {
         self.address.to_string()
     }
 
+    /// The server.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// What was agreed on with the server.
     pub(super) fn agree(&mut self, protocol: ProtocolVersion, role_is_known: bool) {
         self.protocol = protocol;

@@ -7,7 +7,6 @@
 //! Every batch ends with ROLE: a master that became a replica goes on to answer PUBLISH, and reaches nobody.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use super::connector::Connector;
 use super::error::LinkError;
 use super::greeting::check_role;
 use super::link::Link;
-use crate::bus::{Job, Probed, Report, Sender};
+use crate::bus::{Failure, Job, Probed, Report, Sender};
 
 /// Jobs done in one go.
 const BATCH_JOBS: usize = 512;
@@ -47,14 +46,6 @@ enum Connection {
 /// What became of a job.
 type Done = Result<Option<Probed>, Failure>;
 
-/// Why a job was not done.
-#[derive(Clone, Debug)]
-struct Failure {
-    why: Arc<str>,
-    /// It was sent, and nobody knows what became of it.
-    may_be_there: bool,
-}
-
 impl Publisher {
     /// Works until nobody gives it jobs or takes its reports any more.
     pub(super) fn run(&self, jobs: &Receiver<Job>, reports: &Sender<Report>) {
@@ -66,7 +57,7 @@ impl Publisher {
             let done = worked.unwrap_or_else(|_| {
                 log::error!("the publisher panicked; its connection is made anew");
                 link = Connection::Lost;
-                vec![Err(Failure { why: "the publisher panicked".into(), may_be_there: true }); batch.len()]
+                vec![Err(failure("the publisher panicked", true)); batch.len()]
             });
             let mut batch: Vec<Report> =
                 batch.iter().zip(done).map(|(job, done)| report(job, done)).collect();
@@ -80,14 +71,14 @@ impl Publisher {
     fn work(&self, connection: &mut Connection, jobs: &[Job]) -> Vec<Done> {
         let mut done = vec![None; jobs.len()];
         if matches!(connection, Connection::Lost) {
-            let give_back = Failure { why: "the connection was lost".into(), may_be_there: false };
+            let give_back = failure("the connection was lost", false);
             let first_probe = jobs.iter().position(|job| matches!(job, Job::Probe { .. }));
             let before = first_probe.unwrap_or(jobs.len());
             done[..before].fill(Some(Err(give_back)));
         }
         let from = done.iter().position(Option::is_none).unwrap_or(jobs.len());
         let failure = match self.attempt(connection, &jobs[from..], &mut done[from..]) {
-            Ok(()) => Failure { why: "no answer".into(), may_be_there: true },
+            Ok(()) => failure("no answer", true),
             Err(failure) => {
                 *connection = Connection::Lost;
                 failure
@@ -107,17 +98,15 @@ impl Publisher {
         if jobs.is_empty() {
             return Ok(());
         }
-        let failure =
-            |error: LinkError, may_be_there| Failure { why: error.to_string().into(), may_be_there };
         let link = match connection {
             Connection::Open(link) => link,
             Connection::Untried | Connection::Lost => {
-                *connection = Connection::Open(self.connect().map_err(|error| failure(error, false))?);
+                *connection = Connection::Open(self.connect().map_err(|error| of_link(&error, false))?);
                 let Connection::Open(link) = connection else { return Ok(()) };
                 link
             }
         };
-        self.work_over(link, jobs, done).map_err(|error| failure(error, true))
+        self.work_over(link, jobs, done).map_err(|error| of_link(&error, true))
     }
 
     /// Does the jobs over a connection, which is of no more use after an error; says in `done`, at the place of
@@ -169,6 +158,7 @@ impl Publisher {
 
     /// Sees whether Redis is there, and what it says.
     fn probe(&self, link: &mut Link, token: u64) -> Result<Probed, LinkError> {
+        self.connector.check_master(link, self.timeout)?;
         let canary = link.request(cmd("PUBLISH").arg(&self.canary).arg(token), self.timeout);
         let has_canary = allowed(canary)?.is_some();
         if link.role_is_known() {
@@ -206,7 +196,7 @@ fn allowed(answer: Result<Value, LinkError>) -> Result<Option<Value>, LinkError>
 /// An error that Redis answered is one of the job; any other one is of the connection.
 fn refused(error: LinkError) -> Result<Done, LinkError> {
     match error {
-        LinkError::Refused { .. } => Ok(Err(Failure { why: error.to_string().into(), may_be_there: false })),
+        LinkError::Refused { .. } => Ok(Err(of_link(&error, false))),
         error => Err(error),
     }
 }
@@ -231,24 +221,29 @@ fn reply(link: &mut Link, deadline: Instant) -> Result<Value, LinkError> {
 fn outcome(answer: Value) -> Done {
     match answer {
         Value::Int(_) => Ok(None),
-        Value::ServerError(error) => {
-            Err(Failure { why: LinkError::from(&error).to_string().into(), may_be_there: false })
-        }
-        _ => Err(Failure { why: "an answer to PUBLISH that is no number".into(), may_be_there: true }),
+        Value::ServerError(error) => Err(of_link(&LinkError::from(&error), false)),
+        _ => Err(failure("an answer to PUBLISH that is no number", true)),
     }
+}
+
+fn failure(why: &str, may_be_there: bool) -> Failure {
+    Failure { why: why.into(), may_be_there, is_not_master: false }
+}
+
+fn of_link(error: &LinkError, may_be_there: bool) -> Failure {
+    let is_not_master = matches!(error, LinkError::NotMaster(_));
+    Failure { why: error.to_string().into(), may_be_there, is_not_master }
 }
 
 fn report(job: &Job, done: Done) -> Report {
     match job {
         Job::Publish(message) => match done {
             Ok(_) => Report::Published { ticket: message.ticket },
-            Err(Failure { why, may_be_there }) => {
-                Report::Failed { ticket: message.ticket, may_be_there, why }
-            }
+            Err(failure) => Report::Failed { ticket: message.ticket, failure },
         },
         Job::Probe { token } => {
             let probed = Probed { has_canary: true, subscribers: None };
-            let result = done.map(|said| said.unwrap_or(probed)).map_err(|failure| failure.why);
+            let result = done.map(|said| said.unwrap_or(probed));
             Report::Probed { token: *token, result }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
-use super::super::{Bus, Inbound, Job, Mode, Options, Probed, Receipt, Report};
+use super::super::{Bus, Failure, Inbound, Job, Mode, Options, Probed, Receipt, Report};
 use crate::clock::Now;
 use crate::hub::{self, CloseReason, Hub, Subscription, Wire};
 use crate::id::Instance;
@@ -117,16 +117,14 @@ impl Node {
 
     pub(in crate::bus) fn take_report(&mut self, now: Now) {
         let Some(Reply { job, works, is_lost, subscribers }) = self.replies.pop_front() else { return };
-        let why = "Redis is not there";
+        let failure =
+            Failure { why: "Redis is not there".into(), may_be_there: is_lost, is_not_master: false };
         let report = match job {
             Job::Publish(message) if works => Report::Published { ticket: message.ticket },
-            Job::Publish(message) => {
-                Report::Failed { ticket: message.ticket, may_be_there: is_lost, why: why.into() }
-            }
+            Job::Publish(message) => Report::Failed { ticket: message.ticket, failure },
             Job::Probe { token } => {
                 let probed = Probed { has_canary: true, subscribers: Some(subscribers) };
-                let result = if works { Ok(probed) } else { Err(why.into()) };
-                Report::Probed { token, result }
+                Report::Probed { token, result: if works { Ok(probed) } else { Err(failure) } }
             }
         };
         self.bus.handle_report(&report, &mut self.hub, now);
@@ -181,7 +179,7 @@ impl Node {
     pub(in crate::bus) fn handle_deadline(&mut self, now: Now) {
         if self.bus.poll_deadline().is_some_and(|at| at <= now.mono) {
             self.bus.handle_deadline(&mut self.hub, now);
-            if self.bus.poll_deaf(&mut self.hub, now) {
+            if self.bus.poll_stale(&mut self.hub, now) {
                 self.inbound.clear();
                 self.is_subscribed = false;
             }

@@ -1,13 +1,14 @@
-//! From what was published to events: decoding, mapping, encoding.
+//! From what was published to events: decoding, mapping, encoding; and to messages for Redis, and back.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use ssecast::envelope::Envelope;
 use ssecast::id::{EventId, Fingerprint};
-use ssecast::intake::BatchFormat;
+use ssecast::intake::{BatchFormat, Numbering};
 use ssecast::limits::Limits;
-use ssecast::sse;
+use ssecast::stamp::{After, Mark};
+use ssecast::{sse, stamp};
 
 use crate::support::{INSTANCE, Orders, START, intake, measured};
 
@@ -35,6 +36,20 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     }
 
     let intake = intake(&[]);
+    let numbering = Some(Numbering { origin: INSTANCE, next: 18_231 });
+    group.bench_function("one for Redis", |b| {
+        b.iter(|| measured(|| intake.batch(black_box(body), BatchFormat::Json, START, numbering)));
+    });
+    let stamped = stamp::stamp(&envelopes[0], INSTANCE, 18_231);
+    let mark = Mark { after: After::Event(Fingerprint(7)), is_again: false };
+    let marked = stamp::mark(&stamped, mark);
+    for (name, message) in
+        [("message of a service", &envelopes[0]), ("stamped", &stamped), ("marked", &marked)]
+    {
+        group.bench_function(name, |b| {
+            b.iter(|| measured(|| intake.message(black_box(message.as_bytes()))));
+        });
+    }
     let array = format!("[{}]", envelopes.join(","));
     let lines = envelopes.join("\n");
     group.throughput(Throughput::Elements(BATCH as u64));

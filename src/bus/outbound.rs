@@ -271,7 +271,7 @@ impl Outbound {
         self.given_up.clear();
         self.probe.is_under_way = false;
         self.recovery = Recovery::Lost;
-        self.next_probe = now;
+        self.next_probe = now.after(RECOVERY_PROBE);
     }
 
     /// When the probe of this token was made, if it is the last one.

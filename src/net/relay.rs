@@ -3,10 +3,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::budget;
 use super::server::Server;
 use crate::bus::{Inbound, Job, Report, Wake};
+use crate::clock::Mono;
 use crate::redis::Redis;
 
 /// Wakes the loop from another thread.
@@ -19,16 +21,21 @@ impl Wake for LoopWaker {
     }
 }
 
+/// When a thread is tried again that the system did not give us.
+const THREAD_RETRY: Duration = Duration::from_secs(1);
+
 /// The threads, and what came from them and waits.
 pub(super) struct Relay {
     pub(super) redis: Redis,
     inbound: VecDeque<Inbound>,
     reports: VecDeque<Report>,
+    /// No subscriber is started before that.
+    retry_at: Mono,
 }
 
 impl Relay {
     pub(super) fn new(redis: Redis) -> Self {
-        Self { redis, inbound: VecDeque::new(), reports: VecDeque::new() }
+        Self { redis, inbound: VecDeque::new(), reports: VecDeque::new(), retry_at: Mono::ZERO }
     }
 
     /// Messages that were received and not handed to the bus.
@@ -83,11 +90,12 @@ impl Server {
         self.give_jobs();
     }
 
-    /// Has the subscriber made anew where the bus wants that; `tend_threads` starts it.
+    /// Has the subscriber made anew where the bus wants that.
     fn replace_stale(&mut self) {
         if self.bus.poll_stale(&mut self.hub, self.now) {
             self.relay.redis.stop_subscriber();
             self.relay.inbound.clear();
+            self.tend_threads();
         }
     }
 
@@ -111,12 +119,13 @@ impl Server {
 
     /// Starts and stops the threads, as the mode needs them.
     fn tend_threads(&mut self) {
-        let wants_subscriber = self.bus.mode().subscribes();
-        if wants_subscriber && !self.relay.redis.has_subscriber() {
+        let (wants, has) = (self.bus.mode().subscribes(), self.relay.redis.has_subscriber());
+        if wants && !has && self.relay.retry_at <= self.now.mono {
             if let Err(error) = self.relay.redis.start_subscriber() {
                 log::error!(error:% = error; "no thread for the subscriber");
+                self.relay.retry_at = self.now.mono.after(THREAD_RETRY);
             }
-        } else if !wants_subscriber && self.relay.redis.has_subscriber() {
+        } else if !wants && has {
             self.relay.redis.stop_subscriber();
             self.relay.inbound.clear();
         }

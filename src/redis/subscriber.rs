@@ -79,26 +79,7 @@ impl From<Closed> for End {
 impl Subscriber {
     /// Works until nobody takes what it hands over.
     pub(super) fn run(&self, loop_: &Sender<Inbound>) {
-        let mut backoff = Backoff::default();
-        let mut random = fastrand::Rng::new();
-        loop {
-            let start = Instant::now();
-            let ended = catch_unwind(AssertUnwindSafe(|| self.session(loop_)));
-            let why = match ended {
-                Ok(End::NotWanted) => return,
-                Ok(End::Lost(error)) => error.to_string(),
-                Err(_) => "the subscriber panicked".to_owned(),
-            };
-            if loop_.send(&mut vec![Inbound::Lost { why }], Inbound::weight).is_err() {
-                return;
-            }
-            if start.elapsed() >= WORTH_IT {
-                backoff.reset();
-            }
-            if !pause(backoff.next(random.f64()), loop_) {
-                return;
-            }
-        }
+        supervise(loop_, || self.session(loop_));
     }
 
     /// One connection, from its first byte to its last.
@@ -141,6 +122,30 @@ impl Subscriber {
         session.batch.insert(0, Inbound::Subscribed);
         log::debug!(server = session.link.peer(); "subscriber connected to Redis");
         Ok(session)
+    }
+}
+
+/// Has one session after another, with pauses, whatever ends them, a panic too, until nobody takes what they hand
+/// over.
+fn supervise(loop_: &Sender<Inbound>, mut session: impl FnMut() -> End) {
+    let mut backoff = Backoff::default();
+    let mut random = fastrand::Rng::new();
+    loop {
+        let start = Instant::now();
+        let why = match catch_unwind(AssertUnwindSafe(&mut session)) {
+            Ok(End::NotWanted) => return,
+            Ok(End::Lost(error)) => error.to_string(),
+            Err(_) => "the subscriber panicked".to_owned(),
+        };
+        if loop_.send(&mut vec![Inbound::Lost { why }], Inbound::weight).is_err() {
+            return;
+        }
+        if start.elapsed() >= WORTH_IT {
+            backoff.reset();
+        }
+        if !pause(backoff.next(random.f64()), loop_) {
+            return;
+        }
     }
 }
 
@@ -284,4 +289,49 @@ fn hand_over(batch: &mut Vec<Inbound>, loop_: &Sender<Inbound>) -> Result<Sent, 
         return Ok(Sent::AtOnce);
     }
     loop_.send(batch, Inbound::weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::bus::{Wake, channel};
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(&self) {}
+    }
+
+    #[test]
+    fn a_session_that_ends_or_panics_is_followed_by_another() {
+        let (sender, receiver) = channel(1 << 20, Arc::new(Nobody));
+        let mut sessions = 0;
+        supervise(&sender, || {
+            sessions += 1;
+            match sessions {
+                1 => panic!("this test wants it"),
+                2 => End::Lost(LinkError::Closed),
+                _ => End::NotWanted,
+            }
+        });
+        let mut inbound = VecDeque::new();
+        receiver.receive(&mut inbound);
+        let lost = |why: &str| Inbound::Lost { why: why.to_owned() };
+        assert_eq!(inbound, [lost("the subscriber panicked"), lost("closed by the server")]);
+        assert_eq!(sessions, 3);
+    }
+
+    #[test]
+    fn it_ends_when_nobody_takes_what_it_hands_over() {
+        let (sender, receiver) = channel(1 << 20, Arc::new(Nobody));
+        drop(receiver);
+        let mut sessions = 0;
+        supervise(&sender, || {
+            sessions += 1;
+            End::Lost(LinkError::Closed)
+        });
+        assert_eq!(sessions, 1);
+    }
 }

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::recent::Recent;
 use crate::clock::Mono;
 use crate::event::Event;
 use crate::id::Fingerprint;
@@ -77,16 +78,34 @@ pub(super) struct Early {
     pub(super) is_published: bool,
 }
 
+/// Messages of ours that are told from those of an earlier life of this instance.
+const PRINTS: usize = 65_536;
+
 /// What was published here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Own {
     /// Messages numbered so far.
     numbered: u64,
+    /// The fingerprints of the last ones.
+    prints: Recent<Fingerprint>,
     awaiting: VecDeque<Awaiting>,
     unconfirmed: VecDeque<Unconfirmed>,
     answers: VecDeque<Answer>,
     /// The number of `answers[0]`.
     first_answer: u64,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            numbered: 0,
+            prints: Recent::new(PRINTS),
+            awaiting: VecDeque::new(),
+            unconfirmed: VecDeque::new(),
+            answers: VecDeque::new(),
+            first_answer: 0,
+        }
+    }
 }
 
 impl Own {
@@ -102,9 +121,16 @@ impl Own {
         first
     }
 
-    /// Whether this is a number that we gave.
-    pub(super) const fn has_numbered(&self, seq: u64) -> bool {
-        seq >= 1 && seq <= self.numbered
+    /// Remembers the message of an event that was numbered.
+    pub(super) fn remember(&mut self, fingerprint: Fingerprint) {
+        self.prints.insert(fingerprint);
+    }
+
+    /// Whether the message of this number is ours: an earlier life of this instance gave the same numbers, and
+    /// its messages are news. Very late ones are taken for ours.
+    pub(super) fn is_ours(&self, seq: u64, fingerprint: Fingerprint) -> bool {
+        let is_late = seq >= 1 && self.numbered.saturating_sub(seq) >= PRINTS as u64;
+        is_late || (seq <= self.numbered && self.prints.contains(&fingerprint))
     }
 
     /// A publish request of so many messages begins to wait; gives back what it is known by.

@@ -118,6 +118,9 @@ impl Bus {
         };
         let seq = submission.next_seq;
         submission.next_seq += 1;
+        if let Some(event) = &item.event {
+            self.own.remember(event.fingerprint);
+        }
         let comes_back = self.mode == Mode::Redis && self.is_up(now.mono) && self.outbound.takes_messages();
         match submission.answer {
             Some(answer) if comes_back => {

@@ -83,7 +83,9 @@ impl Bus {
             return;
         }
         match &message.origin {
-            Some((instance, seq)) if **instance == *self.instance.as_str() && self.own.has_numbered(*seq) => {
+            Some((instance, seq))
+                if **instance == *self.instance.as_str() && self.own.is_ours(*seq, message.fingerprint) =>
+            {
                 let seq = *seq;
                 if self.own.is_awaited(seq) {
                     self.show_through(seq, Some(seq), hub, now);

@@ -18,6 +18,12 @@ impl<T: Copy + Eq + Hash> Recent<T> {
         Self { capacity, order: VecDeque::new(), known: HashSet::new() }
     }
 
+    /// Whether this is one of the last so many that were inserted.
+    #[must_use]
+    pub(super) fn contains(&self, value: &T) -> bool {
+        self.known.contains(value)
+    }
+
     /// Remembers `value`; gives back whether it is new. One that comes again is as old as before.
     pub(super) fn insert(&mut self, value: T) -> bool {
         if self.capacity == 0 || !self.known.insert(value) {
@@ -65,6 +71,9 @@ mod tests {
                     oracle.drain(..oracle.len().saturating_sub(capacity));
                 }
                 prop_assert_eq!(recent.known.len(), recent.order.len());
+                for value in 0..12 {
+                    prop_assert_eq!(recent.contains(&value), oracle.contains(&value));
+                }
             }
         }
     }

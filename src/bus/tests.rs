@@ -445,3 +445,15 @@ fn while_the_way_opens_publishes_wait_for_it() {
     bench.pass(500);
     assert_eq!((bench.shown(0), bench.ways(0)), (vec![1], vec![Via::Fallback]));
 }
+
+#[test]
+fn messages_of_an_earlier_life_of_this_instance_are_news() {
+    let mut bench = Bench::new(&[Mode::Redis, Mode::Redis]);
+    bench.publish(0);
+    bench.carry();
+    let envelope = bench.envelope();
+    let stamped = crate::stamp::stamp(&envelope, "n0", 1);
+    bench.broker.publish(&mut bench.nodes, &stamped);
+    bench.carry();
+    assert_eq!((bench.shown(0), bench.shown(1)), (vec![1, 2], vec![1, 2]));
+}

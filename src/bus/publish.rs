@@ -8,7 +8,7 @@ use super::show::last_shown;
 use super::{Bus, Mode};
 use crate::clock::{Mono, Now};
 use crate::hub::Hub;
-use crate::id::EventId;
+use crate::id::{EventId, Fingerprint};
 use crate::intake::{Batch, Item, Numbering};
 use crate::key::Key;
 
@@ -118,9 +118,8 @@ impl Bus {
         };
         let seq = submission.next_seq;
         submission.next_seq += 1;
-        if let Some(event) = &item.event {
-            self.own.remember(event.fingerprint);
-        }
+        let fingerprint = item.event.as_ref().map(|event| event.fingerprint);
+        self.own.remember(fingerprint.unwrap_or_else(|| Fingerprint::of(text.as_bytes())));
         let comes_back = self.mode == Mode::Redis && self.is_up(now.mono) && self.outbound.takes_messages();
         match submission.answer {
             Some(answer) if comes_back => {

@@ -14,7 +14,7 @@ mod ledger;
 #[path = "cluster/nodes.rs"]
 mod nodes;
 
-use std::thread::{sleep, spawn};
+use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use clients::Crowd;
@@ -23,7 +23,7 @@ use common::redis::Redis;
 use common::{DEADLINE, wait_until};
 use history::{Totals, verify};
 use ledger::Ledger;
-use nodes::Nodes;
+use nodes::{Nodes, Patience};
 
 const CLIENTS: usize = 200;
 
@@ -57,56 +57,94 @@ fn schedule(random: &mut Random) -> Vec<(Duration, Fault)> {
     faults
 }
 
+/// The cluster, its clients and its publishers.
+struct Scene {
+    seed: u64,
+    random: Random,
+    redis: Redis,
+    nodes: Nodes,
+    ledger: Ledger,
+    crowd: Crowd,
+    publishers: [JoinHandle<()>; 2],
+}
+
+impl Scene {
+    fn start(patience: Patience) -> Self {
+        let seed = std::env::var("SSECAST_SEED").ok().map(|seed| seed.parse().expect("a number"));
+        let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+        eprintln!("SSECAST_SEED={seed}");
+        let mut random = Random(seed);
+        let redis = Redis::start();
+        let nodes = Nodes::start(redis.url(), patience);
+        let ledger = Ledger::default();
+        let crowd = Crowd::gather(CLIENTS, random.next(), nodes.clone());
+        let publishers = [
+            spawn({
+                let (ledger, nodes, seed) = (ledger.clone(), nodes.clone(), random.next());
+                move || ledger.publish_by_http(&nodes, seed, Duration::from_millis(8))
+            }),
+            spawn({
+                let (ledger, address) = (ledger.clone(), redis.address());
+                move || ledger.publish_by_redis(address, Duration::from_millis(15))
+            }),
+        ];
+        Self { seed, random, redis, nodes, ledger, crowd, publishers }
+    }
+
+    /// Waits until so many more events were accepted.
+    fn let_flow(&self, events: usize) {
+        let before = self.ledger.accepted().len();
+        let has_come = || self.ledger.accepted().len() >= before + events;
+        wait_until("more is published", 2 * DEADLINE, has_come);
+    }
+
+    /// Everything is there: each client resumes once more, reads to the end, and is asked what it got.
+    fn verify(self) -> Totals {
+        self.nodes.wait_until_settled();
+        self.ledger.stop();
+        for publisher in self.publishers {
+            publisher.join().expect("a publisher does not panic");
+        }
+        self.nodes.wait_until_settled();
+        self.crowd.send_home();
+        let marker = self.ledger.publish_marker(self.nodes.address(2).expect("it was not killed"));
+        let histories = self.crowd.bring_back_until(marker);
+        let (accepted, kills) = (self.ledger.accepted(), self.nodes.kills());
+        let mut totals = Totals::default();
+        for (client, history) in histories.iter().enumerate() {
+            verify(history, &accepted, &kills, &mut totals)
+                .unwrap_or_else(|wrong| panic!("SSECAST_SEED={}: client {client}: {wrong}", self.seed));
+        }
+        eprintln!("{totals:?}");
+        totals
+    }
+}
+
 #[test]
 fn clients_that_change_servers_miss_nothing_without_being_told() {
-    let seed = std::env::var("SSECAST_SEED").ok().map(|seed| seed.parse().expect("a number"));
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("SSECAST_SEED={seed}");
-    let mut random = Random(seed);
-    let mut redis = Redis::start();
-    let nodes = Nodes::start(redis.url());
-    let ledger = Ledger::default();
-    let crowd = Crowd::gather(CLIENTS, random.next(), nodes.clone());
-    let publishers = [
-        spawn({
-            let (ledger, nodes, seed) = (ledger.clone(), nodes.clone(), random.next());
-            move || ledger.publish_by_http(&nodes, seed, Duration::from_millis(8))
-        }),
-        spawn({
-            let (ledger, address) = (ledger.clone(), redis.address());
-            move || ledger.publish_by_redis(address, Duration::from_millis(15))
-        }),
-    ];
-
+    let mut scene = Scene::start(Patience::SHORT);
     let start = Instant::now();
-    for (at, fault) in schedule(&mut random) {
+    for (at, fault) in schedule(&mut scene.random) {
         sleep((start + at).saturating_duration_since(Instant::now()));
         match fault {
-            Fault::KillRedis => redis.kill(),
-            Fault::RestartRedis => redis.restart(),
-            Fault::KillNode(node) => nodes.kill(node),
-            Fault::RestartNode(node) => nodes.restart(node),
+            Fault::KillRedis => scene.redis.kill(),
+            Fault::RestartRedis => scene.redis.restart(),
+            Fault::KillNode(node) => scene.nodes.kill(node),
+            Fault::RestartNode(node) => scene.nodes.restart(node),
         }
     }
-    nodes.wait_until_settled();
+    scene.nodes.wait_until_settled();
     // Clients go on for a while with everything there.
-    let published = ledger.accepted().len();
-    wait_until("more is published", DEADLINE, || ledger.accepted().len() >= published + 200);
-    ledger.stop();
-    for publisher in publishers {
-        publisher.join().expect("a publisher does not panic");
-    }
-    nodes.wait_until_settled();
-
-    crowd.send_home();
-    let marker = ledger.publish_marker(nodes.address(2).expect("it was not killed"));
-    let histories = crowd.bring_back_until(marker);
-    let mut totals = Totals::default();
-    let kills = nodes.kills();
-    for (client, history) in histories.iter().enumerate() {
-        verify(history, &ledger.accepted(), &kills, &mut totals)
-            .unwrap_or_else(|wrong| panic!("SSECAST_SEED={seed}: client {client}: {wrong}"));
-    }
-    eprintln!("{totals:?} in {:?}", start.elapsed());
+    scene.let_flow(200);
+    let totals = scene.verify();
     assert!(totals.events > 100_000 && totals.resumes > 1000 && totals.gaps > 200, "{totals:?}");
+}
+
+#[test]
+fn clients_that_change_servers_get_everything_once_while_all_is_well() {
+    let scene = Scene::start(Patience::LONG);
+    scene.let_flow(600);
+    let totals = scene.verify();
+    assert_eq!((totals.gaps, totals.twice), (0, 0), "{totals:?}");
+    assert!(totals.resumes > 300, "{totals:?}");
 }

@@ -166,3 +166,89 @@ fn tail(history: &[Entry], around: Instant) -> String {
     let part = &history[at.saturating_sub(30)..history.len().min(at + 60)];
     part.iter().map(|entry| format!("{entry:?}\n")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Life = Life { node: 0, number: 1 };
+    const THERE: Life = Life { node: 1, number: 1 };
+
+    /// A story in which the events 0 to 9 were accepted, one after the other, after the first connect.
+    struct Story {
+        start: Instant,
+        accepted: Vec<Accepted>,
+    }
+
+    impl Story {
+        fn new() -> Self {
+            let start = Instant::now();
+            let at = |number: usize| start + Duration::from_secs(u64::try_from(number).expect("small") + 1);
+            let accepted = (0..10).map(|number| {
+                let began = at(number);
+                Accepted { number, began, ended: began + Duration::from_millis(1), by: By::Redis }
+            });
+            Self { start, accepted: accepted.collect() }
+        }
+
+        fn connected(&self, life: Life, is_fresh: bool) -> Entry {
+            Entry::Connected { life, is_fresh, at: self.start }
+        }
+
+        /// A gap after the event was accepted.
+        fn gap(&self, after: usize) -> Entry {
+            let at = self.accepted[after].ended + Duration::from_millis(1);
+            Entry::Gap { reason: "upstream-lost".to_owned(), at }
+        }
+
+        fn is_fine(&self, parts: impl IntoIterator<Item = Vec<Entry>>) -> bool {
+            let history: History = parts.into_iter().flatten().collect();
+            verify(&history, &self.accepted, &[], &mut Totals::default()).is_ok()
+        }
+    }
+
+    fn events(numbers: impl IntoIterator<Item = usize>) -> Vec<Entry> {
+        numbers.into_iter().map(|number| Entry::Event { number }).collect()
+    }
+
+    #[test]
+    fn a_missing_event_is_found_unless_a_gap_was_told_there() {
+        let story = Story::new();
+        let begin = || vec![story.connected(HERE, true)];
+        assert!(story.is_fine([begin(), events(0..10)]));
+        assert!(!story.is_fine([begin(), events(0..9)]), "the last one");
+        assert!(!story.is_fine([begin(), events(0..4), events(5..10)]));
+        assert!(story.is_fine([begin(), events(0..4), vec![story.gap(4)], events(5..10)]));
+        let late = [begin(), events(0..4), events(5..8), vec![story.gap(7)], events(8..10)];
+        assert!(!story.is_fine(late), "a gap elsewhere is no excuse");
+        assert!(!story.is_fine([begin(), events(0..4), vec![story.gap(4)], events(6..10)]), "after the gap");
+    }
+
+    #[test]
+    fn what_a_killed_server_kept_may_be_missing_only_if_it_was_that_one() {
+        let mut story = Story::new();
+        story.accepted[4].by = By::Fallback(THERE);
+        let at = story.accepted[9].ended;
+        let history: History =
+            [vec![story.connected(HERE, true)], events(0..4), events(5..10)].into_iter().flatten().collect();
+        let is_fine = |life, had_spool| {
+            let kill = Kill { life, at, had_spool };
+            verify(&history, &story.accepted, &[kill], &mut Totals::default()).is_ok()
+        };
+        assert!(is_fine(THERE, true));
+        assert!(!is_fine(THERE, false), "it had given everything away");
+        assert!(!is_fine(HERE, true));
+        assert!(!is_fine(Life { number: 2, ..THERE }, true));
+    }
+
+    #[test]
+    fn what_comes_twice_without_a_change_of_servers_is_found() {
+        let story = Story::new();
+        let begin = || vec![story.connected(HERE, true)];
+        let again = |life| vec![story.connected(life, false)];
+        assert!(!story.is_fine([begin(), events(0..10), events([9])]));
+        assert!(!story.is_fine([begin(), events(0..5), again(HERE), events(4..10)]));
+        assert!(story.is_fine([begin(), events(0..5), again(THERE), events(3..10)]));
+        assert!(!story.is_fine([begin(), events(0..5), again(THERE), events(3..10), events([9])]));
+    }
+}

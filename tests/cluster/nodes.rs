@@ -14,6 +14,20 @@ use super::common::{DEADLINE, wait_until};
 /// How many there are.
 pub(crate) const NODES: usize = 3;
 
+/// How long servers wait for Redis.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    liveness: &'static str,
+    publish_timeout: &'static str,
+}
+
+impl Patience {
+    /// Faults are noticed soon.
+    pub(crate) const SHORT: Self = Self { liveness: "1s", publish_timeout: "200ms" };
+    /// A busy machine is no fault.
+    pub(crate) const LONG: Self = Self { liveness: "20s", publish_timeout: "10s" };
+}
+
 /// A life of a server: which one, and how many were before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
@@ -40,14 +54,15 @@ struct Slot {
 #[derive(Clone)]
 pub(crate) struct Nodes {
     url: String,
+    patience: Patience,
     slots: Arc<[Mutex<Slot>; NODES]>,
     kills: Arc<Mutex<Vec<Kill>>>,
 }
 
 impl Nodes {
     /// Starts all of them.
-    pub(crate) fn start(url: &str) -> Self {
-        let nodes = Self { url: url.to_owned(), slots: Arc::default(), kills: Arc::default() };
+    pub(crate) fn start(url: &str, patience: Patience) -> Self {
+        let nodes = Self { url: url.to_owned(), patience, slots: Arc::default(), kills: Arc::default() };
         for node in 0..NODES {
             nodes.restart(node);
         }
@@ -89,9 +104,9 @@ impl Nodes {
             .flag("--server-instance", &format!("n{node}"))
             .flag("--mode", "redis")
             .flag("--redis-url", &self.url)
-            .flag("--redis-liveness", "1s")
+            .flag("--redis-liveness", self.patience.liveness)
             .flag("--redis-connect-timeout", "500ms")
-            .flag("--redis-publish-timeout", "200ms")
+            .flag("--redis-publish-timeout", self.patience.publish_timeout)
             .start();
         let mut slot = self.slot(node);
         slot.server = Some(server);

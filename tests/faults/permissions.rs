@@ -8,7 +8,7 @@ use super::common::{DEADLINE, wait_until};
 use super::publishers::By;
 
 /// The rules of docs/redis.md.
-const RULES: &str = "on >secret resetchannels &orders.events &ssecast.canary.* -@all +publish +subscribe +psubscribe \
+pub(crate) const RULES: &str = "on >secret resetchannels &orders.events &ssecast.canary.* -@all +publish +subscribe +psubscribe \
                      +ping +hello +auth +client|setname +role +pubsub|numsub";
 
 fn with_user() -> (Redis, Bench) {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::bench::{LIVENESS, Plan};
 use super::common::redis::{Redis, RedisSetup};
 use super::common::{DEADLINE, wait_until};
+use super::publishers::By;
 
 #[test]
 fn redis_is_killed_and_comes_back() {
@@ -67,6 +68,20 @@ fn a_short_hang_costs_time_only() {
     let outcome = bench.verify();
     outcome.assert_no_gap();
     outcome.assert_no_fallback();
+    outcome.assert_complete();
+}
+
+#[test]
+fn a_hang_that_is_too_long_for_publishing_only() {
+    let redis = Redis::start();
+    let bench = Plan::at(&redis).liveness(20 * LIVENESS).start();
+    redis.pause();
+    bench.let_flow_by(By::Fallback, DEADLINE);
+    redis.resume();
+    bench.let_flow_by(By::Redis, DEADLINE);
+    bench.let_flow();
+    let outcome = bench.verify();
+    outcome.assert_no_gap();
     outcome.assert_complete();
 }
 

@@ -183,11 +183,8 @@ impl Bus {
                 }
             }
             (Outcome::Probed(probed), Report::Probed { token, .. }) => {
-                if !probed.has_canary {
-                    self.upstream.handle_no_canary();
-                }
                 if let Some(sent) = self.outbound.probe_sent(*token) {
-                    self.upstream.handle_answer(sent, now.mono);
+                    self.upstream.handle_answer(sent, probed.has_canary, now.mono);
                 }
             }
             _ => {}

@@ -72,8 +72,10 @@ pub(super) struct Upstream {
     last_canary: Option<Mono>,
     /// How long the last round trip took.
     pub(super) round_trip: Option<Duration>,
-    /// Whether Redis lets us have canaries.
-    has_canary: bool,
+    /// Whether Redis lets us publish canaries, as of the last probe.
+    sends_canaries: bool,
+    /// Whether Redis let us subscribe to them.
+    hears_canaries: bool,
     /// Messages that should have been broadcast may have been missed: everybody is to be told.
     pub(super) has_missed: bool,
     /// Whether there ever was a time without a subscription that should have been there.
@@ -98,7 +100,8 @@ impl Upstream {
             live_until: None,
             last_canary: None,
             round_trip: None,
-            has_canary: true,
+            sends_canaries: true,
+            hears_canaries: true,
             has_missed: false,
             was_lost: false,
             last_shown: None,
@@ -121,7 +124,10 @@ impl Upstream {
 
     /// Whether nothing comes any more, not even canaries, although Redis takes them.
     pub(super) fn is_deaf(&self, now: Mono) -> bool {
-        self.has_canary && self.is_confirmed() && !self.is_live(now) && self.heard.after(self.liveness) <= now
+        self.has_canary()
+            && self.is_confirmed()
+            && !self.is_live(now)
+            && self.heard.after(self.liveness) <= now
     }
 
     /// Whether it is being made, and nothing went wrong so far.
@@ -145,7 +151,7 @@ impl Upstream {
         self.subscription = Subscription::Confirmed { since: now };
         self.heard = now;
         self.live_until = None;
-        self.has_canary = true;
+        self.hears_canaries = true;
         self.is_elsewhere = false;
         self.why_down = None;
     }
@@ -161,8 +167,14 @@ impl Upstream {
         was != Subscription::Down
     }
 
+    /// Our canary's channel may not be subscribed to.
     pub(super) fn handle_no_canary(&mut self) {
-        self.has_canary = false;
+        self.hears_canaries = false;
+    }
+
+    /// Whether canaries can be expected to come back.
+    fn has_canary(&self) -> bool {
+        self.sends_canaries && self.hears_canaries
     }
 
     /// A canary that was sent then came back now.
@@ -176,7 +188,7 @@ impl Upstream {
     /// How long the canary of the last probe has not come back; `None` when it did.
     pub(super) fn waits_for_canary(&self, probe: Mono, now: Mono) -> Option<Duration> {
         let is_missing =
-            self.has_canary && self.is_confirmed() && self.last_canary.is_none_or(|last| last < probe);
+            self.has_canary() && self.is_confirmed() && self.last_canary.is_none_or(|last| last < probe);
         is_missing.then(|| now.since(probe))
     }
 
@@ -194,9 +206,11 @@ impl Upstream {
         self.subscription != Subscription::Down
     }
 
-    /// Redis answered to a probe that was made then: where canaries are not allowed, that has to do.
-    pub(super) fn handle_answer(&mut self, sent: Mono, now: Mono) {
-        if !self.has_canary {
+    /// Redis answered to a probe that was made then, and published its canary or may not: where canaries are not
+    /// allowed, the answer has to do.
+    pub(super) fn handle_answer(&mut self, sent: Mono, sends_canaries: bool, now: Mono) {
+        self.sends_canaries = sends_canaries;
+        if !self.has_canary() {
             self.handle_canary(sent, now);
         }
     }

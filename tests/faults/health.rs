@@ -43,7 +43,9 @@ impl Health {
     pub(crate) fn verify(self) {
         let mut times = self.0.join().expect("/healthz always answers 200");
         times.sort_unstable();
-        let p99 = times[(times.len() * 99 / 100).min(times.len() - 1)];
+        // Of a few answers one is no percent.
+        let slower = (times.len() / 100).max(5).min(times.len() - 1);
+        let p99 = times[times.len() - 1 - slower];
         let slowest = times[times.len() - 1];
         assert!(
             p99 <= NEARLY_ALWAYS && slowest <= EVER,

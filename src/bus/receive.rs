@@ -28,6 +28,8 @@ impl Bus {
                     self.own.handle_canary_back();
                 }
             }
+            // That it came is all that it says.
+            Inbound::Alive => {}
             Inbound::NoCanary => self.upstream.handle_no_canary(),
             Inbound::Subscribed => self.handle_subscribed(hub, now),
             Inbound::Lost { why } => self.handle_lost(why, hub, now),

@@ -22,6 +22,8 @@ pub enum Inbound {
     Message(Message),
     /// A message that is none; it is logged already.
     Invalid,
+    /// A part of a message that is not complete yet.
+    Alive,
     /// Our own canary.
     Canary {
         /// Which one.

@@ -117,6 +117,12 @@ impl Link {
         })
     }
 
+    /// Bytes of a value that is not complete yet: while they grow, the server is there.
+    #[must_use]
+    pub fn incomplete_bytes(&self) -> usize {
+        self.unparsed_bytes
+    }
+
     /// The version of the protocol that is spoken.
     #[must_use]
     pub fn protocol(&self) -> ProtocolVersion {

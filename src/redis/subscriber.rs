@@ -99,6 +99,7 @@ impl Subscriber {
             batch: Vec::new(),
             heard: now,
             asked: now,
+            incomplete: 0,
             start: now,
             throttle: Throttle::default(),
         };
@@ -171,6 +172,8 @@ struct Session<'s> {
     heard: Instant,
     /// When the server was asked last.
     asked: Instant,
+    /// Bytes that had come of the next value.
+    incomplete: usize,
     start: Instant,
     throttle: Throttle,
 }
@@ -216,9 +219,18 @@ impl Session<'_> {
                     self.heard_now();
                 }
                 None if loop_.is_closed() => return Err(End::NotWanted),
-                None => {}
+                None => self.handle_silence(),
             }
             self.ask()?;
+        }
+    }
+
+    /// No whole value came in time: parts of a large one are no silence.
+    fn handle_silence(&mut self) {
+        let incomplete = self.link.incomplete_bytes();
+        if std::mem::replace(&mut self.incomplete, incomplete) != incomplete && incomplete > 0 {
+            self.heard = Instant::now();
+            self.batch.push(Inbound::Alive);
         }
     }
 

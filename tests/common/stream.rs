@@ -116,11 +116,14 @@ impl Stream {
 
     /// The next event that is no ping.
     pub(crate) fn next(&mut self) -> Event {
+        // Pings come more often than the deadline of each item.
+        let end = Instant::now() + DEADLINE;
         loop {
             let event = self.next_of_any_name();
             if event.event != "ping" {
                 return event;
             }
+            assert!(Instant::now() < end, "only pings within {DEADLINE:?} after {:?}", self.tail());
         }
     }
 

@@ -206,7 +206,11 @@ impl Intake {
     /// # Errors
     /// What is wrong with it.
     pub fn message(&self, bytes: &[u8]) -> Result<Message, envelope::Error> {
-        let text = std::str::from_utf8(bytes.trim_ascii()).map_err(|_| envelope::Error::Encoding)?;
+        let bytes = bytes.trim_ascii();
+        if bytes.len() > self.event_bytes + STAMP_BYTES + stamp::MARK_BYTES {
+            return Err(envelope::Error::TooLarge { limit: self.event_bytes });
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| envelope::Error::Encoding)?;
         let (text, mark) = stamp::unmark(text);
         // A publisher's stamp does not count: what it accepted is accepted everywhere.
         let envelope = Envelope::decode(text.as_bytes(), self.event_bytes + STAMP_BYTES)?;

@@ -24,6 +24,8 @@ const DIGITS: usize = 16;
 const UNKNOWN: &str = "?";
 const AGAIN: &str = "~";
 
+/// Bytes of a mark, at most.
+pub const MARK_BYTES: usize = MARK.len() + DIGITS + AGAIN.len() + END.len();
 /// Bytes by which a stamped envelope may be longer than what was published: `ts`, `origin`, `originSeq`.
 pub const STAMP_BYTES: usize =
     r#","ts":"2026-01-31T12:00:00.000Z","origin":"","originSeq":"#.len() + INSTANCE_BYTES + 20;

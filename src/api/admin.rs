@@ -9,6 +9,9 @@ use super::{Context, Decision, Incoming};
 use crate::bus::Mode;
 use crate::http::{BodyKind, Request, Response};
 
+/// Headers of requests that come from elsewhere (RFC 7239; RFC 9110 section 7.6.3; RFC 6454 section 7).
+const FOR_OTHERS: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
+
 /// The body of the request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +23,13 @@ pub(super) fn decide(context: &Context<'_>, request: &Request) -> Decision {
     // Until there are tokens, only who is on this machine may change how the server works.
     if !context.peer.is_some_and(|peer: IpAddr| peer.to_canonical().is_loopback()) {
         return Decision::Respond(Response::problem(403, "the mode can be changed from this machine only"));
+    }
+    // A proxy on this machine speaks for others, and a page for nobody who should do this.
+    if FOR_OTHERS.iter().any(|name| request.has_header(name)) {
+        return Decision::Respond(Response::problem(
+            403,
+            "the mode cannot be changed through a proxy or by a page",
+        ));
     }
     if request.body == BodyKind::None {
         return Decision::Respond(Response::problem(400, &expected()));

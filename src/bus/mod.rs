@@ -122,7 +122,6 @@ impl Bus {
         }
         if old.forwards() && !mode.forwards() {
             self.upstream.has_missed = true;
-            self.own.confirm_all();
         }
         match mode.subscribes() {
             true if !old.subscribes() => self.upstream.handle_opening(),
@@ -174,7 +173,8 @@ impl Bus {
         match (outcome, report) {
             (Outcome::Published, Report::Published { ticket }) => {
                 hub.metrics_mut().redis.published += 1;
-                self.own.handle_published(*ticket);
+                // Who is not subscribed now is later than this message.
+                self.own.handle_published(*ticket, self.mode.subscribes());
             }
             (Outcome::Failed, Report::Failed { ticket, .. }) => {
                 hub.metrics_mut().redis.publish_failures += 1;

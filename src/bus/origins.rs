@@ -15,6 +15,9 @@ const MESSAGES: usize = 65_536;
 /// Instances whose numbers are remembered.
 const INSTANCES: usize = 1024;
 
+/// The largest hole: what jumps further was never numbered by one of us, or begins anew.
+const HOLE: u64 = 1 << 32;
+
 /// What a numbered message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -51,11 +54,11 @@ impl Origins {
         };
         let before = *last;
         // A lower number came late, after others of its instance, unless the instance began anew.
-        if seq > before || seq == 1 {
+        if seq > before || seq == 1 || before - seq > HOLE {
             *last = seq;
         }
         match seq.checked_sub(before.saturating_add(1)) {
-            Some(missing) if missing > 0 && seq != 1 => Standing::AfterHole(missing),
+            Some(missing) if missing > 0 && seq != 1 && missing <= HOLE => Standing::AfterHole(missing),
             _ => Standing::Next,
         }
     }

@@ -36,7 +36,20 @@ pub enum Job {
     Probe {
         /// Tells it from earlier ones.
         token: u64,
+        /// How many failures the bus knew of.
+        epoch: u64,
     },
+}
+
+impl Job {
+    /// How many failures the bus knew of: what it gave away before it knew of one is given back.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        match self {
+            Self::Publish(message) => message.epoch,
+            Self::Probe { epoch, .. } => *epoch,
+        }
+    }
 }
 
 /// What became of a job.
@@ -127,6 +140,8 @@ pub(super) struct Outbound {
     /// Redis answered at that time.
     answered: Option<Mono>,
     recovery: Recovery,
+    /// Failures so far.
+    epoch: u64,
     /// Subscribers that the channel had when all was well.
     subscribers: u64,
     /// With the publisher, and given up already: their failure was counted.
@@ -143,6 +158,7 @@ impl Outbound {
             next_probe: Mono::ZERO,
             answered: None,
             recovery: Recovery::None,
+            epoch: 0,
             subscribers: 0,
             given_up: HashSet::new(),
         }
@@ -160,7 +176,7 @@ impl Outbound {
             return None;
         }
         if self.takes_messages()
-            && let Some(message) = self.spool.poll()
+            && let Some(message) = self.spool.poll(self.epoch)
         {
             return Some(Job::Publish(message));
         }
@@ -172,7 +188,7 @@ impl Outbound {
         let token = self.probe.token + 1;
         self.probe = Probe { token, sent: now, is_under_way: true };
         self.next_probe = now.after(self.liveness / PROBES_PER_LIVENESS);
-        Some(Job::Probe { token })
+        Some(Job::Probe { token, epoch: self.epoch })
     }
 
     /// Whether messages go to Redis at once.
@@ -200,13 +216,17 @@ impl Outbound {
 
     /// A message is no longer waited for, and its failure is counted now.
     pub(super) fn give_up(&mut self, ticket: u64, now: Mono, jitter: f64) {
-        self.given_up.insert(ticket);
-        self.fail(now, jitter);
+        // What is not with the publisher waits for us, and not for Redis.
+        if self.spool.is_with_publisher(ticket) {
+            self.given_up.insert(ticket);
+            self.fail(now, jitter);
+        }
     }
 
     /// Something failed: messages wait until a probe gets through.
     fn fail(&mut self, now: Mono, jitter: f64) {
         self.recovery = Recovery::Lost;
+        self.epoch += 1;
         self.next_probe = self.next_probe.min(now.after(RECOVERY_PROBE));
         self.breaker.handle_failure(now, jitter);
     }
@@ -270,8 +290,9 @@ impl Outbound {
         self.spool.handle_publisher_gone();
         self.given_up.clear();
         self.probe.is_under_way = false;
-        self.recovery = Recovery::Lost;
         self.next_probe = now.after(RECOVERY_PROBE);
+        // Where there is none to be had, trying again is no use for a while.
+        self.fail(now, 1.0);
     }
 
     /// When the probe of this token was made, if it is the last one.

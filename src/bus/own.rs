@@ -16,8 +16,10 @@ use crate::event::Event;
 use crate::id::Fingerprint;
 use crate::key::Key;
 
-/// Events shown early that are remembered until they come back.
-const UNCONFIRMED: usize = 65_536;
+/// Events shown early that are remembered until they come back: those in the spool, and those on their way.
+const UNCONFIRMED: usize = 1 << 24;
+/// Messages that may be to come back; beyond that the oldest are shown at once.
+const AWAITING: usize = 65_536;
 
 /// How many later ones may come back before an event that was shown early.
 const OVERTAKEN: u64 = 1024;
@@ -53,6 +55,8 @@ struct Answer {
     /// Messages that are neither acknowledged nor shown, those not yet sent added.
     open: usize,
     fallback: Option<Fallback>,
+    /// Some of it went by Redis.
+    by_redis: bool,
     deadline: Mono,
 }
 
@@ -135,7 +139,8 @@ impl Own {
 
     /// A publish request of so many messages begins to wait; gives back what it is known by.
     pub(super) fn wait(&mut self, key: Key, messages: usize, deadline: Mono) -> u64 {
-        let answer = Answer { key, accepted: messages, open: messages, fallback: None, deadline };
+        let answer =
+            Answer { key, accepted: messages, open: messages, fallback: None, by_redis: false, deadline };
         self.answers.push_back(answer);
         self.first_answer + self.answers.len() as u64 - 1
     }
@@ -145,8 +150,9 @@ impl Own {
         let Some(at) = answer.checked_sub(self.first_answer) else { return };
         let Some(answer) = self.answers.get_mut(at as usize) else { return };
         answer.open = answer.open.saturating_sub(1);
-        if let Some(last) = fallback {
-            answer.fallback = Some(last.or(answer.fallback.flatten()));
+        match fallback {
+            Some(last) => answer.fallback = Some(last.or(answer.fallback.flatten())),
+            None => answer.by_redis = true,
         }
     }
 
@@ -155,7 +161,9 @@ impl Own {
         if self.answers.front()?.open > 0 {
             return None;
         }
-        let Answer { key, accepted, fallback, .. } = self.answers.pop_front()?;
+        let Answer { key, accepted, fallback, by_redis, .. } = self.answers.pop_front()?;
+        // Where only a part of it was shown here, nobody knows yet which frame is its last.
+        let fallback = if by_redis { fallback.map(|_| None) } else { fallback };
         self.first_answer += 1;
         Some(Answered { key, accepted, fallback })
     }
@@ -183,10 +191,19 @@ impl Own {
         self.awaiting.push_back(Awaiting { seq, ticket, text, event, answer: Some(answer), since });
     }
 
-    /// Redis has the message of this ticket.
-    pub(super) fn handle_published(&mut self, ticket: u64) {
+    /// Up to which number messages are to be shown, as too many are to come back.
+    pub(super) fn overfull(&self) -> Option<u64> {
+        let over = self.awaiting.len().checked_sub(AWAITING + 1)?;
+        self.awaiting.get(over).map(|message| message.seq)
+    }
+
+    /// Redis has the message of this ticket; whether it `comes_back`.
+    pub(super) fn handle_published(&mut self, ticket: u64, comes_back: bool) {
         if let Ok(at) = self.unconfirmed.binary_search_by_key(&ticket, |shown| shown.of.ticket) {
             self.unconfirmed[at].of.is_published = true;
+            if !comes_back {
+                self.unconfirmed.remove(at);
+            }
         }
         let Ok(at) = self.awaiting.binary_search_by_key(&ticket, |message| message.ticket) else { return };
         if let Some(answer) = self.awaiting[at].answer.take() {
@@ -242,11 +259,6 @@ impl Own {
     /// The canary came back: what was published before it and did not come back was lost.
     pub(super) fn handle_canary_back(&mut self) {
         self.unconfirmed.retain(|shown| !shown.is_due);
-    }
-
-    /// Forgets what was shown: nothing comes back any more.
-    pub(super) fn confirm_all(&mut self) {
-        self.unconfirmed.clear();
     }
 
     /// Where the first event lies that was shown and did not come back.

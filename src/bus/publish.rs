@@ -64,8 +64,17 @@ impl Bus {
         self.own.has_answered() || self.queue.front().is_some_and(|first| !self.holds(first, now))
     }
 
-    /// Whether a batch is kept back for a moment, as the way through Redis is just being opened.
+    /// Whether a batch is kept back for a moment.
     fn holds(&self, submission: &Submission, now: Mono) -> bool {
+        self.is_congested(submission) || self.waits_for_opening(submission, now)
+    }
+
+    /// Whether Redis takes messages, and slower than they come: then they wait before the spool, not in it.
+    fn is_congested(&self, submission: &Submission) -> bool {
+        submission.next_seq > 0 && self.outbound.takes_messages() && self.outbound.spool.is_half_full()
+    }
+
+    fn waits_for_opening(&self, submission: &Submission, now: Mono) -> bool {
         submission.hold_until.is_some_and(|until| now < until)
             && self.upstream.is_opening()
             && self.outbound.breaker.is_closed()
@@ -83,6 +92,9 @@ impl Bus {
         }
         let mut submission = self.queue.pop_front()?;
         for _ in 0..most {
+            if self.is_congested(&submission) {
+                break;
+            }
             let Some(item) = submission.items.next() else { break };
             self.send(&mut submission, item, hub, now);
         }
@@ -125,6 +137,9 @@ impl Bus {
             Some(answer) if comes_back => {
                 let ticket = self.outbound.spool.push(Arc::clone(&text), false);
                 self.own.push(seq, ticket, text, item.event, answer, now.mono);
+                if let Some(seq) = self.own.overfull() {
+                    self.show_through(seq, None, hub, now);
+                }
             }
             answer => {
                 // What was published before is shown before.

@@ -7,7 +7,6 @@ use crate::clock::Now;
 use crate::hub::{Hub, Whose};
 use crate::intake::Message;
 use crate::sse::GapReason;
-use crate::stamp::Mark;
 
 impl Bus {
     /// The subscriber says what came.
@@ -82,6 +81,12 @@ impl Bus {
     fn handle_message(&mut self, message: Message, hub: &mut Hub, now: Now) {
         if !self.mode.forwards() {
             hub.metrics_mut().redis.not_forwarded += 1;
+            if let Some((instance, seq)) = &message.origin
+                && **instance == *self.instance.as_str()
+                && self.own.is_ours(*seq, message.fingerprint)
+            {
+                self.own.confirm(*seq);
+            }
             return;
         }
         match &message.origin {
@@ -106,8 +111,9 @@ impl Bus {
     fn handle_foreign(&mut self, message: Message, hub: &mut Hub, now: Now) {
         let standing = self.upstream.standing(&message);
         if let Standing::AfterHole(missing) = standing {
+            let metric = &mut hub.metrics_mut().redis.missing;
+            *metric = metric.saturating_add(missing);
             log::warn!(missing; "messages of another instance never came");
-            hub.metrics_mut().redis.missing += missing;
             hub.append_gap(GapReason::UpstreamLost, now);
         }
         let Message { event, fingerprint, mark, .. } = message;
@@ -116,6 +122,7 @@ impl Bus {
             return;
         };
         let origin = event.origin;
+        let behind = mark.and_then(|mark| hub.log().goes_on_after(mark.after, origin));
         if standing == Standing::Duplicate {
             hub.metrics_mut().redis.duplicates += 1;
         } else if self.show(Some(event), hub, now) {
@@ -128,9 +135,7 @@ impl Bus {
                 hub.note_race(fingerprint, Whose::AnyOther, None);
             }
         }
-        if let Some(Mark { after, .. }) = mark
-            && let Some(from) = hub.log().goes_on_after(after, fingerprint, origin)
-        {
+        if let Some(from) = behind {
             hub.note_race(fingerprint, Whose::Of(origin), from);
         }
     }

@@ -31,7 +31,7 @@ impl Bus {
     pub(super) fn show_early(&mut self, of: Early, event: Option<Event>, hub: &mut Hub, now: Now) -> bool {
         let start = hub.log().head();
         let is_shown = self.show(event, hub, now);
-        if is_shown && self.mode.forwards() {
+        if is_shown {
             self.own.note_shown(of, start);
         }
         is_shown

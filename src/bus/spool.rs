@@ -21,6 +21,8 @@ const WITH_PUBLISHER_BYTES: usize = 1 << 20;
 pub struct Outgoing {
     /// What `handle_published` and `handle_failed` know it by.
     pub ticket: u64,
+    /// How many failures the bus knew of when it was given away.
+    pub epoch: u64,
     /// The envelope, on one line.
     pub text: Arc<str>,
 }
@@ -98,6 +100,18 @@ impl Spool {
         self.len == 0
     }
 
+    /// Whether more than half of what may wait does.
+    #[must_use]
+    pub(super) const fn is_half_full(&self) -> bool {
+        self.len > self.most_events / 2 || self.bytes > self.most_bytes / 2
+    }
+
+    /// Whether a message is with the publisher.
+    #[must_use]
+    pub(super) fn is_with_publisher(&self, ticket: u64) -> bool {
+        self.find(ticket).is_some_and(|at| self.entries[at].place == Place::WithPublisher)
+    }
+
     /// Messages that are with the publisher.
     #[must_use]
     pub(super) const fn with_publisher(&self) -> usize {
@@ -157,7 +171,7 @@ impl Spool {
     }
 
     /// The next message for the publisher, if it may have one more.
-    pub(super) fn poll(&mut self) -> Option<Outgoing> {
+    pub(super) fn poll(&mut self, epoch: u64) -> Option<Outgoing> {
         if self.with_publisher >= WITH_PUBLISHER || self.with_publisher_bytes >= WITH_PUBLISHER_BYTES {
             return None;
         }
@@ -168,7 +182,7 @@ impl Spool {
         self.with_publisher_bytes += entry.text.len();
         let text =
             if entry.is_again { stamp::mark_again(&entry.text).into() } else { Arc::clone(&entry.text) };
-        Some(Outgoing { ticket: entry.ticket, text })
+        Some(Outgoing { ticket: entry.ticket, epoch, text })
     }
 
     /// Redis has the message; whether it was with the publisher.

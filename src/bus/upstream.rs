@@ -181,6 +181,9 @@ impl Upstream {
 
     /// A canary that was sent then came back now.
     pub(super) fn handle_canary(&mut self, sent: Mono, now: Mono) {
+        if !self.is_confirmed() {
+            return;
+        }
         self.is_opening = false;
         self.live_until = Some(sent.after(self.liveness));
         self.last_canary = Some(sent);

@@ -18,7 +18,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use crate::clock::{Mono, Now};
-use crate::event::Event;
+use crate::event::{Event, Origin};
 use crate::id::{EventId, Fingerprint, Instance};
 use crate::limits::{KIB, MIB};
 use crate::sse::{self, GapReason};
@@ -72,6 +72,16 @@ pub struct Log {
     last: (u64, Fingerprint),
     /// The last frame that left the history.
     expired: (u64, Fingerprint),
+    /// The last frame, and the last one of another publisher.
+    latest: [Option<Latest>; 2],
+}
+
+/// A frame that was appended lately; its publisher is `None` for a gap.
+#[derive(Clone, Copy, Debug)]
+struct Latest {
+    origin: Option<Origin>,
+    seq: u64,
+    fingerprint: Fingerprint,
 }
 
 impl Log {
@@ -101,6 +111,7 @@ impl Log {
             next_seq: 1,
             last: (0, Fingerprint::default()),
             expired: (0, Fingerprint::default()),
+            latest: [None; 2],
         }
     }
 
@@ -191,6 +202,7 @@ impl Log {
             bytes.extend_from_slice(&event.body);
         });
         self.last = (seq, event.fingerprint);
+        self.note_latest(Some(event.origin), seq, event.fingerprint);
         if event.audience.tenant.is_some() {
             self.private.add(range.clone());
         }
@@ -215,6 +227,7 @@ impl Log {
         let range = self.write(frame.len(), |bytes| bytes.extend_from_slice(&frame));
         let fingerprint = self.last.1;
         self.last = (seq, fingerprint);
+        self.note_latest(None, seq, fingerprint);
         self.gaps.push_back(self.first_ordinal + self.frames.len() as u64);
         self.gaps_appended += 1;
         let (start, appended) = (range.start, now.mono);
@@ -227,6 +240,13 @@ impl Log {
             audience: None,
         });
         range
+    }
+
+    fn note_latest(&mut self, origin: Option<Origin>, seq: u64, fingerprint: Fingerprint) {
+        if self.latest[0].is_some_and(|latest| latest.origin != origin) {
+            self.latest[1] = self.latest[0];
+        }
+        self.latest[0] = Some(Latest { origin, seq, fingerprint });
     }
 
     fn take_seq(&mut self) -> u64 {

@@ -137,7 +137,11 @@ impl Exposition {
                 "Messages from Redis that the mode does not broadcast.",
                 m.not_forwarded,
             ),
-            ("ssecast_redis_missing_total", "Messages of other servers that never came.", m.missing),
+            (
+                "ssecast_redis_missing_total",
+                "Messages of other servers that did not come, or late.",
+                m.missing,
+            ),
             ("ssecast_redis_reconnects_total", "Subscriptions that were lost.", m.reconnects),
             ("ssecast_redis_published_total", "Messages that Redis acknowledged.", m.published),
             (

@@ -7,7 +7,7 @@ use super::server::Server;
 use super::setup;
 use super::signals::Wish;
 use crate::bus::Mode;
-use crate::config;
+use crate::config::{self, Change};
 use crate::logging;
 
 /// What a drain may take however short it is meant to be: everybody is told at once then.
@@ -39,6 +39,10 @@ impl Server {
             Phase::Draining { until } => {
                 let is_done = self.hub.is_empty() && !self.has_answers_to_give() && self.bus.is_settled();
                 let is_over = self.now.mono >= until || is_done;
+                let spooled = self.bus.status(self.now.mono).spooled;
+                if is_over && spooled > 0 {
+                    log::warn!(spooled; "ended with messages that Redis did not take: other servers will not get them");
+                }
                 is_over.then_some(Ended::Drained)
             }
         }
@@ -56,19 +60,8 @@ impl Server {
             let changes = config::changes(&self.config, &new);
             Ok((config::adopt(&self.config, new)?, changes))
         });
-        let config = match adopted {
-            Ok((config, changes)) => {
-                for change in &changes {
-                    let (old, new) = (change.old.as_str(), change.new.as_str());
-                    if change.takes_effect {
-                        log::info!(key = change.key, old, new; "configuration changed");
-                    } else {
-                        log::warn!(key = change.key, old, new; "configuration changed; needs a restart");
-                    }
-                }
-                log::info!(changes = changes.len(); "configuration reloaded");
-                config
-            }
+        let (config, changes) = match adopted {
+            Ok(adopted) => adopted,
             Err(failure) => {
                 for line in failure.message().lines() {
                     let problem = line.strip_prefix("error: ").unwrap_or(line);
@@ -85,6 +78,7 @@ impl Server {
                 return;
             }
         };
+        log_changes(&changes);
         logging::set_level(config.log.level);
         self.settings = setup::settings(&config);
         self.intake = setup::intake(&config);
@@ -101,8 +95,22 @@ impl Server {
         self.config = config;
     }
 
-    /// Changes the mode of the bus; the threads follow in the next turn.
+    /// Changes the mode of the bus, and has the threads follow at once: another change may come in this very turn.
     pub(super) fn set_mode(&mut self, mode: Mode) {
         self.bus.set_mode(mode, &mut self.hub, self.now);
+        self.tend_threads();
     }
+}
+
+/// Says what a reload changed.
+fn log_changes(changes: &[Change]) {
+    for change in changes {
+        let (old, new) = (change.old.as_str(), change.new.as_str());
+        if change.takes_effect {
+            log::info!(key = change.key, old, new; "configuration changed");
+        } else {
+            log::warn!(key = change.key, old, new; "configuration changed; needs a restart");
+        }
+    }
+    log::info!(changes = changes.len(); "configuration reloaded");
 }

@@ -112,13 +112,19 @@ impl Server {
             log::error!(error:% = error; "no thread for the publisher");
         }
         if !self.relay.redis.send(job) {
-            self.relay.redis.stop_publisher();
-            self.bus.handle_publisher_gone(self.now.mono);
+            self.stop_publisher();
         }
     }
 
+    /// Lets the publisher go; the bus takes back what it had.
+    fn stop_publisher(&mut self) {
+        self.relay.redis.stop_publisher();
+        self.relay.reports.clear();
+        self.bus.handle_publisher_gone(self.now.mono);
+    }
+
     /// Starts and stops the threads, as the mode needs them.
-    fn tend_threads(&mut self) {
+    pub(super) fn tend_threads(&mut self) {
         let (wants, has) = (self.bus.mode().subscribes(), self.relay.redis.has_subscriber());
         if wants && !has && self.relay.retry_at <= self.now.mono {
             if let Err(error) = self.relay.redis.start_subscriber() {
@@ -130,7 +136,7 @@ impl Server {
             self.relay.inbound.clear();
         }
         if self.relay.redis.has_publisher() && !self.bus.wants_publisher() {
-            self.relay.redis.stop_publisher();
+            self.stop_publisher();
         }
     }
 
@@ -143,9 +149,7 @@ impl Server {
             self.bus.handle_inbound(Inbound::Lost { why }, &mut self.hub, self.now);
         }
         if self.relay.redis.has_publisher() {
-            self.relay.redis.stop_publisher();
-            self.relay.reports.clear();
-            self.bus.handle_publisher_gone(self.now.mono);
+            self.stop_publisher();
         }
     }
 }

@@ -84,18 +84,18 @@ impl Redis {
         *self.intake.lock().unwrap_or_else(PoisonError::into_inner) = intake;
     }
 
-    /// Takes options over; gives back whether they are others than before. The threads that run keep theirs:
-    /// they are to be stopped.
+    /// Takes options over; gives back whether the connections are to be others than before. The threads that run
+    /// keep theirs: they are to be stopped.
     ///
     /// # Errors
     /// As `new`; then nothing changes.
     pub fn set_options(&mut self, options: &Options) -> Result<bool, SetupError> {
-        if *options == self.options {
-            return Ok(false);
+        let are_new = !options.has_connections_of(&self.options);
+        if are_new {
+            self.connector = Connector::new(options)?;
         }
-        self.connector = Connector::new(options)?;
         self.options = options.clone();
-        Ok(true)
+        Ok(are_new)
     }
 
     /// Whether the publisher runs.

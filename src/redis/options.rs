@@ -76,6 +76,22 @@ pub struct Options {
     pub required_for_ready: bool,
 }
 
+impl Options {
+    /// Whether the connections are the same as with `other`: the rest is the bus' alone.
+    #[must_use]
+    pub fn has_connections_of(&self, other: &Self) -> bool {
+        let of_the_bus = Self {
+            breaker_failures: other.breaker_failures,
+            spool_events: other.spool_events,
+            spool_bytes: other.spool_bytes,
+            dedupe: other.dedupe,
+            required_for_ready: other.required_for_ready,
+            ..self.clone()
+        };
+        of_the_bus == *other
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

@@ -39,8 +39,11 @@ enum Connection {
     /// There was none yet.
     Untried,
     Open(Link),
-    /// It broke, or could not be made.
-    Lost,
+    /// It broke, or could not be made, with jobs up to this epoch: what was given away before the bus knew of that
+    /// is given back, so that nothing overtakes what failed.
+    Lost {
+        epoch: u64,
+    },
 }
 
 /// What became of a job.
@@ -56,7 +59,7 @@ impl Publisher {
             let worked = catch_unwind(AssertUnwindSafe(|| self.work(&mut link, &batch)));
             let done = worked.unwrap_or_else(|_| {
                 log::error!("the publisher panicked; its connection is made anew");
-                link = Connection::Lost;
+                link = Connection::Lost { epoch: last_epoch(&batch) };
                 vec![Err(failure("the publisher panicked", true)); batch.len()]
             });
             let mut batch: Vec<Report> =
@@ -70,17 +73,16 @@ impl Publisher {
     /// Does the jobs; gives back what became of each, in their order.
     fn work(&self, connection: &mut Connection, jobs: &[Job]) -> Vec<Done> {
         let mut done = vec![None; jobs.len()];
-        if matches!(connection, Connection::Lost) {
-            let give_back = failure("the connection was lost", false);
-            let first_probe = jobs.iter().position(|job| matches!(job, Job::Probe { .. }));
-            let before = first_probe.unwrap_or(jobs.len());
-            done[..before].fill(Some(Err(give_back)));
-        }
-        let from = done.iter().position(Option::is_none).unwrap_or(jobs.len());
+        let from = match connection {
+            // Epochs never go down.
+            Connection::Lost { epoch } => jobs.partition_point(|job| job.epoch() <= *epoch),
+            Connection::Untried | Connection::Open(_) => 0,
+        };
+        done[..from].fill(Some(Err(failure("the connection was lost", false))));
         let failure = match self.attempt(connection, &jobs[from..], &mut done[from..]) {
             Ok(()) => failure("no answer", true),
             Err(failure) => {
-                *connection = Connection::Lost;
+                *connection = Connection::Lost { epoch: last_epoch(jobs) };
                 failure
             }
         };
@@ -100,7 +102,7 @@ impl Publisher {
         }
         let link = match connection {
             Connection::Open(link) => link,
-            Connection::Untried | Connection::Lost => {
+            Connection::Untried | Connection::Lost { .. } => {
                 *connection = Connection::Open(self.connect().map_err(|error| of_link(&error, false))?);
                 let Connection::Open(link) = connection else { return Ok(()) };
                 link
@@ -114,7 +116,7 @@ impl Publisher {
     fn work_over(&self, link: &mut Link, jobs: &[Job], done: &mut [Option<Done>]) -> Result<(), LinkError> {
         self.publish(link, jobs, done)?;
         for (job, done) in jobs.iter().zip(done) {
-            if let Job::Probe { token } = job {
+            if let Job::Probe { token, .. } = job {
                 *done = Some(self.probe(link, *token).map(|said| Ok(Some(said))).or_else(refused)?);
             }
         }
@@ -207,6 +209,10 @@ fn refused(error: LinkError) -> Result<Done, LinkError> {
     }
 }
 
+fn last_epoch(jobs: &[Job]) -> u64 {
+    jobs.last().map_or(0, Job::epoch)
+}
+
 /// The next answer.
 fn reply(link: &mut Link, deadline: Instant) -> Result<Value, LinkError> {
     loop {
@@ -247,7 +253,7 @@ fn report(job: &Job, done: Done) -> Report {
             Ok(_) => Report::Published { ticket: message.ticket },
             Err(failure) => Report::Failed { ticket: message.ticket, failure },
         },
-        Job::Probe { token } => {
+        Job::Probe { token, .. } => {
             let probed = Probed { has_canary: true, subscribers: None };
             let result = done.map(|said| said.unwrap_or(probed));
             Report::Probed { token: *token, result }

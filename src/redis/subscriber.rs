@@ -282,8 +282,8 @@ impl Session<'_> {
         if channel.starts_with(self.of.canaries.as_bytes()) {
             return;
         }
-        let decoded = self.of.intake.lock().unwrap_or_else(PoisonError::into_inner).message(payload);
-        match decoded {
+        let intake = self.of.intake.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match intake.message(payload) {
             Ok(message) => self.batch.push(Inbound::Message(message)),
             Err(error) => {
                 self.batch.push(Inbound::Invalid);

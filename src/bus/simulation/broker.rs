@@ -44,17 +44,18 @@ impl Broker {
     /// The next job of a server's publisher reaches Redis, or finds that it is not there.
     pub(in crate::bus) fn take_job(&mut self, nodes: &mut [Node], at: usize) {
         let Some(job) = nodes[at].jobs.pop_front() else { return };
-        // After a failure only a probe gets a new connection.
-        let is_probe = matches!(job, Job::Probe { .. });
-        let works = self.is_up && (is_probe || !nodes[at].is_publisher_broken);
-        nodes[at].is_publisher_broken = !works;
+        // What was given away before the bus knew of the failure is given back.
+        let is_up = self.is_up && !nodes[at].is_publisher_broken;
+        nodes[at].is_publisher_broken = false;
+        let works = is_up && nodes[at].broken_in.is_none_or(|epoch| job.epoch() > epoch);
+        nodes[at].broken_in = if works { None } else { nodes[at].broken_in.max(Some(job.epoch())) };
         if works {
             match &job {
                 Job::Publish(message) => {
                     nodes[at].note_in_redis(&message.text);
                     self.publish(nodes, &message.text);
                 }
-                Job::Probe { token } if nodes[at].is_subscribed => {
+                Job::Probe { token, .. } if nodes[at].is_subscribed => {
                     nodes[at].inbound.push_back(Arrival::Canary(*token));
                 }
                 Job::Probe { .. } => {}

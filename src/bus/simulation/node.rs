@@ -39,7 +39,10 @@ pub(in crate::bus) struct Node {
     next_key: u32,
     pub(in crate::bus) jobs: VecDeque<Job>,
     pub(in crate::bus) replies: VecDeque<Reply>,
+    /// The publisher's connection broke, and the next job finds out.
     pub(in crate::bus) is_publisher_broken: bool,
+    /// It broke with jobs up to this epoch.
+    pub(in crate::bus) broken_in: Option<u64>,
     pub(in crate::bus) is_subscribed: bool,
     pub(in crate::bus) inbound: VecDeque<Arrival>,
     /// Events published here that never reached Redis.
@@ -84,6 +87,7 @@ impl Node {
             jobs: VecDeque::new(),
             replies: VecDeque::new(),
             is_publisher_broken: false,
+            broken_in: None,
             is_subscribed: false,
             inbound: VecDeque::new(),
             only_here: BTreeSet::new(),
@@ -122,7 +126,7 @@ impl Node {
         let report = match job {
             Job::Publish(message) if works => Report::Published { ticket: message.ticket },
             Job::Publish(message) => Report::Failed { ticket: message.ticket, failure },
-            Job::Probe { token } => {
+            Job::Probe { token, .. } => {
                 let probed = Probed { has_canary: true, subscribers: Some(subscribers) };
                 Report::Probed { token, result: if works { Ok(probed) } else { Err(failure) } }
             }
@@ -132,7 +136,11 @@ impl Node {
 
     /// Nobody knows what became of the jobs: they count as failed.
     pub(in crate::bus) fn fail_jobs(&mut self, now: Now) {
-        self.is_publisher_broken = true;
+        let under_way = self.jobs.iter().chain(self.replies.iter().map(|reply| &reply.job));
+        match under_way.map(Job::epoch).max() {
+            Some(epoch) => self.broken_in = self.broken_in.max(Some(epoch)),
+            None => self.is_publisher_broken = true,
+        }
         let unanswered = self.replies.drain(..).map(|reply| reply.job).chain(self.jobs.drain(..));
         self.replies =
             unanswered.map(|job| Reply { job, works: false, is_lost: true, subscribers: 0 }).collect();

@@ -74,7 +74,7 @@ proptest! {
                         }
                         None => None,
                     };
-                    prop_assert_eq!(spool.poll().map(|message| message.ticket), expected);
+                    prop_assert_eq!(spool.poll(0).map(|message| message.ticket), expected);
                 }
                 Step::Published(at) if at < oracle.with_publisher.len() => {
                     let (ticket, _) = oracle.with_publisher.remove(at);
@@ -116,7 +116,7 @@ fn the_publisher_has_a_bounded_part_of_it() {
     for number in 0..2 * WITH_PUBLISHER as u64 {
         spool.push(text(number), false);
     }
-    assert_eq!(std::iter::from_fn(|| spool.poll()).count(), WITH_PUBLISHER);
+    assert_eq!(std::iter::from_fn(|| spool.poll(0)).count(), WITH_PUBLISHER);
     assert_eq!(spool.len(), 2 * WITH_PUBLISHER);
 
     let mut spool = Spool::new(10_000, usize::MAX);
@@ -124,7 +124,7 @@ fn the_publisher_has_a_bounded_part_of_it() {
     for _ in 0..8 {
         spool.push(Arc::clone(&large), false);
     }
-    assert_eq!(std::iter::from_fn(|| spool.poll()).count(), 4);
+    assert_eq!(std::iter::from_fn(|| spool.poll(0)).count(), 4);
 }
 
 #[test]
@@ -133,10 +133,10 @@ fn bounds_may_shrink() {
     for number in 0..10 {
         spool.push(text(number), false);
     }
-    assert_eq!(spool.poll().map(|message| message.ticket), Some(0));
+    assert_eq!(spool.poll(0).map(|message| message.ticket), Some(0));
     spool.set_bounds(3, 1_000);
     assert_eq!((spool.len(), spool.dropped()), (3, 7));
-    assert_eq!(spool.poll().map(|message| message.ticket), Some(8));
+    assert_eq!(spool.poll(0).map(|message| message.ticket), Some(8));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn what_redis_may_have_is_marked_when_it_is_sent_again() {
     for _ in 0..3 {
         spool.push(Arc::clone(&envelope), false);
     }
-    let sent = |spool: &mut Spool| spool.poll().expect("one waits").text.to_string();
+    let sent = |spool: &mut Spool| spool.poll(0).expect("one waits").text.to_string();
     assert_eq!((sent(&mut spool), sent(&mut spool)), (envelope.to_string(), envelope.to_string()));
     assert!(spool.handle_failed(0, false) && spool.handle_failed(1, true));
     assert_eq!((sent(&mut spool), sent(&mut spool)), (envelope.to_string(), again.clone()));
@@ -161,12 +161,12 @@ fn a_text_that_changes_while_the_publisher_has_it_goes_out_instead_or_after() {
     let (old, new): (Arc<str>, Arc<str>) = (r#"{"a":1}"#.into(), r#"{"a":1,"b":2}"#.into());
     let mut spool = Spool::new(100, 1_000);
     let (failing, published) = (spool.push(Arc::clone(&old), false), spool.push(Arc::clone(&old), false));
-    assert!(spool.poll().is_some() && spool.poll().is_some());
+    assert!(spool.poll(0).is_some() && spool.poll(0).is_some());
     assert!(spool.replace(failing, &new) && spool.replace(published, &new));
     assert!(spool.handle_failed(failing, false) && spool.handle_published(published));
     assert!(!spool.replace(published, &new), "it is gone");
     let sent: Vec<String> =
-        std::iter::from_fn(|| spool.poll()).map(|message| message.text.to_string()).collect();
+        std::iter::from_fn(|| spool.poll(0)).map(|message| message.text.to_string()).collect();
     assert_eq!(sent, [new.to_string(), stamp::mark_again(&new)]);
     assert_eq!(spool.bytes, new.len() * 2);
 }

@@ -4,7 +4,7 @@
 //! that event that we have: `note_race` says where a client from there goes back further, so that it rather
 //! gets an event twice than never.
 
-use super::{FrameKind, Log};
+use super::Log;
 use crate::event::Origin;
 use crate::id::{EventId, Fingerprint};
 use crate::stamp::After;
@@ -72,32 +72,24 @@ impl Log {
         }
     }
 
-    /// Where clients of the publisher `origin` go on that it sent the event `fingerprint` after what `after` says:
-    /// where the frame after that begins, if frames of others follow it here, and where the clients at that event
-    /// go back to, if there was a race. `None` where nothing is missing, `Some(None)` where anything may be.
+    /// Where clients of the publisher `origin` go on that it is about to have been sent an event of its own, after
+    /// what `after` says: to be asked right before that event is appended here. The frame after that one, if
+    /// frames of others follow it here, or where the clients at that one go back to, if there was a race. `None`
+    /// where nothing is missing, `Some(None)` where anything may be.
     #[must_use]
-    pub fn goes_on_after(
-        &self,
-        after: After,
-        fingerprint: Fingerprint,
-        origin: Origin,
-    ) -> Option<Option<u64>> {
-        let &seq = self.by_fingerprint.get(&fingerprint)?;
-        let known = match after {
-            After::Event(fingerprint) => self.by_fingerprint.get(&fingerprint).copied(),
-            After::Nothing => None,
+    pub fn goes_on_after(&self, after: After, origin: Origin) -> Option<Option<u64>> {
+        let other = self.latest.iter().flatten().find(|latest| latest.origin != Some(origin));
+        let after = match after {
+            After::Event(after) => after,
+            After::Nothing => return other.is_some().then_some(None),
             After::Unknown => return Some(None),
         };
-        let end = self.frames.partition_point(|frame| frame.seq < seq);
-        let begin =
-            known.map_or(self.history_index(), |seq| self.frames.partition_point(|frame| frame.seq <= seq));
-        let is_other = |kind: FrameKind| !matches!(kind, FrameKind::Event { origin: of, .. } if of == origin);
-        let has_others = self.frames.range(begin.min(end)..end).any(|frame| is_other(frame.kind));
-        let Some(known) = known else {
-            // Before our history there may have been anything.
-            return (has_others || after != After::Nothing || self.history > 0).then_some(None);
+        let Some(&known) = self.by_fingerprint.get(&after) else {
+            // It is no longer kept, and all the same the last one of others.
+            return other.is_none_or(|other| other.fingerprint != after).then_some(None);
         };
-        let from = has_others.then(|| self.frames.get(begin).map_or(self.head, |frame| frame.start));
+        let has_others = other.is_some_and(|other| other.seq > known);
+        let from = has_others.then(|| self.around(known).1);
         match self.races.of(known, origin) {
             Some(None) => Some(None),
             Some(Some(back)) => Some(Some(from.map_or(back, |from| from.min(back)))),

@@ -30,8 +30,12 @@ impl Races {
     /// lack anything.
     pub(super) fn add(&mut self, seq: u64, whose: Whose, from: Option<u64>) {
         match self.races.back_mut() {
-            Some(last) if last.last_seq <= seq && last.whose == whose && last.from == from => {
-                // Between them may lie events without a race: to go back from there repeats, and loses nothing.
+            // Between them may lie events without a race: to go back from there repeats, and loses nothing.
+            Some(last)
+                if last.whose == whose
+                    && last.from == from
+                    && (last.last_seq + 1 == seq || (from.is_some() && last.last_seq <= seq)) =>
+            {
                 last.last_seq = seq;
             }
             _ => self.races.push_back(Race { first_seq: seq, last_seq: seq, whose, from }),

@@ -122,34 +122,32 @@ fn clients_of_other_servers_go_back_where_there_was_a_race() {
         let event = Event { origin: Origin::of(publisher), ..event(name, 1, None) };
         (event.fingerprint, event)
     };
-    let mut starts = Vec::new();
-    let mut prints = Vec::new();
-    for (name, publisher) in [("a", "p"), ("b", "q"), ("c", "p"), ("d", "p")] {
-        let (print, event) = others(name, publisher);
-        starts.push(log.append(&event, Now::default()).start);
-        prints.push(print);
-    }
+    let after = |name: &str| After::Event(others(name, "p").0);
+    let p = Origin::of("p");
     let at = |instance: &str, name: &str| id(900, name).replace("i-", &format!("{instance}-"));
-    assert_eq!(log.locate(&at("p", "c")), Place::After(starts[3]));
 
-    // When `p` showed `c` to its clients it had last had `a` from Redis: they lack `b`.
-    let after = |of: usize| After::Event(prints[of]);
-    assert_eq!(log.goes_on_after(after(0), prints[2], Origin::of("p")), Some(Some(starts[1])));
-    assert_eq!(log.goes_on_after(after(1), prints[2], Origin::of("p")), None, "they lack nothing");
-    assert_eq!(log.goes_on_after(after(1), prints[3], Origin::of("p")), None, "its own it had shown before");
-    assert_eq!(log.goes_on_after(After::Unknown, prints[0], Origin::of("p")), Some(None));
-    assert_eq!(log.goes_on_after(After::Nothing, prints[0], Origin::of("p")), None);
-    assert_eq!(log.goes_on_after(After::Nothing, prints[2], Origin::of("p")), Some(None));
-    log.note_race(prints[2], Whose::Of(Origin::of("p")), Some(starts[1]));
-    assert_eq!(log.locate(&at("p", "c")), Place::After(starts[1]));
-    assert_eq!(log.locate(&at("q", "c")), Place::After(starts[3]), "other clients had `b` before");
-    assert_eq!(
-        log.goes_on_after(after(2), prints[3], Origin::of("p")),
-        Some(Some(starts[1])),
-        "nor do they at `d`"
-    );
+    assert_eq!(log.goes_on_after(After::Nothing, p), None, "there is nothing they could lack");
+    log.append(&others("a", "p").1, Now::default());
+    assert_eq!(log.goes_on_after(After::Nothing, p), None, "its own events it has shown itself");
+    let b = log.append(&others("b", "q").1, Now::default());
 
-    log.note_race(prints[3], Whose::AnyOther, None);
+    // `p` is about to have shown `c` to its clients: what had it last had from Redis?
+    assert_eq!(log.goes_on_after(after("a"), p), Some(Some(b.start)), "they lack `b`");
+    assert_eq!(log.goes_on_after(after("b"), p), None, "they lack nothing");
+    assert_eq!(log.goes_on_after(After::Unknown, p), Some(None));
+    assert_eq!(log.goes_on_after(After::Nothing, p), Some(None));
+    let (c, event) = others("c", "p");
+    let after_c = log.append(&event, Now::default()).end;
+    assert_eq!(log.locate(&at("p", "c")), Place::After(after_c));
+    log.note_race(c, Whose::Of(p), Some(b.start));
+    assert_eq!(log.locate(&at("p", "c")), Place::After(b.start));
+    assert_eq!(log.locate(&at("q", "c")), Place::After(after_c), "other clients had `b` before");
+
+    assert_eq!(log.goes_on_after(after("b"), p), None, "`c` is its own: it had shown it before");
+    assert_eq!(log.goes_on_after(after("c"), p), Some(Some(b.start)), "they lack `b` after `c`, too");
+    let (d, event) = others("d", "p");
+    log.append(&event, Now::default());
+    log.note_race(d, Whose::AnyOther, None);
     assert_eq!(log.locate(&at("x", "d")), Place::Unknown);
     assert_eq!(log.locate(&id(4, "d")), Place::After(log.head()), "our own clients have what we have");
     log.trim(&options(usize::MAX, 2), Mono::ZERO);

@@ -6,13 +6,14 @@ use serde_json::json;
 
 use super::common::api::{metric, problem};
 use super::common::events::{envelope, tick, tick_data};
-use super::common::http::{Response, request};
+use super::common::http::{Conn, Response, compose, request};
 use super::common::redis::Redis;
 use super::common::server::Server;
 use super::common::stream::{Stream, data_of};
 use super::common::{DEADLINE, wait_until};
 use super::nodes::{
-    CHANNEL, ask_mode, mode_of, node, send, send_via, set_mode, through, wait_for_metric, wait_until_ready,
+    CHANNEL, ask_mode, assert_round_trip, mode_of, node, send, send_via, set_mode, through, wait_for_metric,
+    wait_until_ready,
 };
 
 // ---- the table of the contract
@@ -266,5 +267,35 @@ fn a_request_for_a_mode_that_is_wrong_changes_nothing() {
     }
     let answer = admin(&server, "OPTIONS", &[], b"");
     assert_eq!((answer.status, answer.header("allow")), (204, Some("PUT, OPTIONS")));
+    assert_eq!(mode_of(&server), "local");
+}
+
+#[test]
+fn changes_in_one_piece_leave_the_last_mode_in_force_and_working() {
+    let redis = Redis::start();
+    let server = node("redis", &redis);
+    let change = |mode: &str| {
+        let json = ("Content-Type", "application/json");
+        compose("PUT", "/admin/mode", &[json], format!(r#"{{"mode":"{mode}"}}"#).as_bytes())
+    };
+    for _ in 0..10 {
+        let mut conn = Conn::open(server.addr());
+        conn.send(&["local", "redis", "local", "redis"].map(change).concat());
+        for _ in 0..4 {
+            assert_eq!(conn.read_response("PUT").status, 200);
+        }
+        wait_until_ready(&server);
+        assert_round_trip(&server, &redis);
+    }
+}
+
+#[test]
+fn what_came_through_a_proxy_or_from_a_page_changes_no_mode() {
+    let server = Server::start();
+    let json = ("Content-Type", "application/json");
+    for name in ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "Origin"] {
+        let answer = admin(&server, "PUT", &[json, (name, "x")], br#"{"mode":"dual"}"#);
+        assert_eq!(problem(&answer)["status"], 403, "{name}");
+    }
     assert_eq!(mode_of(&server), "local");
 }

@@ -10,7 +10,9 @@ use super::common::redis::Redis;
 use super::common::server::{Server, wait_for_log};
 use super::common::stream::{Stream, data_of, id_parts};
 use super::common::{DEADLINE, wait_until};
-use super::nodes::{CHANNEL, named, node, ready, send, send_lines, send_via, setup, wait_for_metric};
+use super::nodes::{
+    CHANNEL, named, node, ready, send, send_lines, send_via, setup, through, wait_for_metric,
+};
 
 const FAILURES: &str = "redis_pubsub_deserialize_failures_total";
 
@@ -303,4 +305,33 @@ fn an_event_that_comes_twice_is_broadcast_once_with_dedupe() {
     send_via("redis", &once, &again);
     send_via("redis", &once, &tick(3));
     assert_eq!(few.next().data, tick_data(3));
+}
+
+#[test]
+fn a_batch_larger_than_the_spool_is_not_dropped_while_redis_takes_it() {
+    let redis = Redis::start();
+    let here = ready(setup("redis", redis.url()).flag("--redis-spool-events", "10").start());
+    let (mut stream, watcher) = (Stream::open(&here), redis.subscribe(CHANNEL));
+    assert_eq!(send_lines(&here, &ticks(0..500)), json!({ "accepted": 500, "via": "redis" }));
+    let wanted: Vec<String> = (0..500).map(tick_data).collect();
+    assert_eq!(data_of(&stream.take(500)), wanted);
+    assert_eq!(watcher.wait_for(500).len(), 500);
+    assert_eq!(metric(&here, "ssecast_spool_dropped_total"), Some(0.0));
+}
+
+#[test]
+fn absurd_numbers_of_a_publisher_do_no_harm() {
+    let redis = Redis::start();
+    let server = node("redis", &redis);
+    let mut stream = Stream::open(&server);
+    let numbers = [1, 2, u64::MAX, u64::MAX - 1, 3, u64::MAX, 0, 4];
+    for (n, seq) in numbers.into_iter().enumerate() {
+        let message =
+            tick(n).replace("{\"eventType\"", &format!(r#"{{"origin":"x","originSeq":{seq},"eventType""#));
+        redis.publish(CHANNEL, message.as_bytes());
+    }
+    send_via("redis", &server, &tick(99));
+    let got = through(&mut stream, &tick_data(99));
+    assert_eq!(got[0].data, tick_data(0));
+    assert!(metric(&server, "ssecast_redis_missing_total").is_some_and(|missing| missing < 10.0));
 }

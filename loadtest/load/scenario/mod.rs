@@ -9,23 +9,27 @@ use std::time::{Duration, Instant};
 use crate::args::{Options, Scenario};
 use crate::generator::{ExchangeKey, Generator};
 use crate::payload::{self, Stamp};
-use crate::process::{self, Cpu, Process};
+use crate::process::Process;
 use crate::record::Record;
 use crate::stream;
 
+mod asker;
 mod burst;
 mod fanout;
 mod health;
 mod idle;
+mod rounds;
 mod slow;
 mod topics;
+mod usage;
+
+use rounds::Rounds;
+use usage::{Usage, Window};
 
 /// Both sides are idle after this much silence.
 const SETTLE: Duration = Duration::from_millis(30);
 /// Events before a measured window.
 const WARM_UP: u64 = 10;
-/// Busier than this, a side is what limits the pair.
-const BUSY_PCT: f64 = 90.0;
 
 /// Runs the scenario that the options name.
 pub(crate) fn run(options: &Options) -> io::Result<Record> {
@@ -47,33 +51,12 @@ struct Session<'a> {
     generator: Generator,
     publisher: ExchangeKey,
     server: Process,
-    own: Process,
     record: Record,
     /// Events published so far, to whomever.
     published: u64,
     /// Of those, how many go to every stream, and the digest of their numbers.
     common_events: u64,
     common_digest: u64,
-}
-
-/// CPU time and wall time of a window.
-#[derive(Clone, Copy, Default)]
-struct Usage {
-    wall: Duration,
-    server_ns: u64,
-    own_ns: u64,
-    /// The server had work, and another process its core.
-    waited_ns: u64,
-    /// The hypervisor took the cores away; all of them together.
-    stolen_ns: u64,
-}
-
-/// An open window: the counters at its start.
-struct Window {
-    server: Cpu,
-    own: Cpu,
-    stolen_ticks: u64,
-    start: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -84,7 +67,6 @@ impl<'a> Session<'a> {
             publisher: generator.connect()?,
             generator,
             server: Process::new(options.pid),
-            own: Process::new(std::process::id()),
             record: Record::new(options),
             published: 0,
             common_events: 0,
@@ -144,26 +126,12 @@ impl<'a> Session<'a> {
     /// Begins a window.
     fn begin(&mut self) -> io::Result<Window> {
         self.generator.settle(SETTLE)?;
-        Ok(Window {
-            server: self.server.cpu()?,
-            own: self.own.cpu()?,
-            stolen_ticks: process::stolen_ticks()?,
-            start: Instant::now(),
-        })
+        Window::open(self.server)
     }
 
     /// Ends a window at `end`, after what the server still does about it.
     fn end(&mut self, window: &Window, end: Instant) -> io::Result<Usage> {
-        let stolen_ticks = process::stolen_ticks()? - window.stolen_ticks;
-        self.generator.settle(SETTLE)?;
-        let server = self.server.cpu()?;
-        Ok(Usage {
-            wall: end.duration_since(window.start),
-            server_ns: server.run_ns - window.server.run_ns,
-            own_ns: self.own.cpu()?.run_ns - window.own.run_ns,
-            waited_ns: server.wait_ns - window.server.wait_ns,
-            stolen_ns: stolen_ticks * process::TICK_NS,
-        })
+        window.close(end, || self.generator.settle(SETTLE))
     }
 
     /// The results that all windows have.
@@ -173,13 +141,7 @@ impl<'a> Session<'a> {
         record.count("deliveries", deliveries);
         record.set("cpu_us_per_delivery", usage.server_ns as f64 / 1e3 / deliveries as f64);
         record.set_latency("latency", &latency);
-        record.set("server_busy_pct", usage.busy_pct(usage.server_ns));
-        record.set("generator_busy_pct", usage.busy_pct(usage.own_ns));
-        record.set("server_waited_pct", usage.busy_pct(usage.waited_ns));
-        record.set("stolen_pct", usage.busy_pct(usage.stolen_ns));
-        if usage.busy_pct(usage.own_ns) > BUSY_PCT.max(usage.busy_pct(usage.server_ns)) {
-            println!("note: the generator's core is what limits this run");
-        }
+        usage.record(record);
     }
 
     /// Checks what every stream got, and asks the server for its view.
@@ -204,20 +166,5 @@ impl<'a> Session<'a> {
             self.record.stats = serde_json::from_slice(&answer.body).ok();
         }
         Ok(self.record)
-    }
-}
-
-impl Usage {
-    fn add(&mut self, other: &Self) {
-        self.wall += other.wall;
-        self.server_ns += other.server_ns;
-        self.own_ns += other.own_ns;
-        self.waited_ns += other.waited_ns;
-        self.stolen_ns += other.stolen_ns;
-    }
-
-    /// A time as a share of the window, in percent of one core.
-    fn busy_pct(&self, ns: u64) -> f64 {
-        ns as f64 / self.wall.as_nanos().max(1) as f64 * 100.0
     }
 }

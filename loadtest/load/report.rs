@@ -236,6 +236,7 @@ mod tests {
             streams: 10,
             stalled: 0,
             payload_bytes: 200,
+            mss_bytes: 0,
             metrics: vec![Metric { name: "cpu_us_per_delivery".to_owned(), value }],
             stats: None,
         }

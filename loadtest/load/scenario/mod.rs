@@ -4,9 +4,11 @@
 //! server up before it begins, and CPU time is read when both sides are idle again.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::args::{Options, Scenario};
+use crate::exchange::Answer;
 use crate::generator::{ExchangeKey, Generator};
 use crate::payload::{self, Stamp};
 use crate::process::Process;
@@ -16,8 +18,12 @@ use crate::stream;
 mod asker;
 mod burst;
 mod fanout;
+mod feed;
 mod health;
 mod idle;
+mod ingest;
+mod redis_burst;
+mod redis_health;
 mod rounds;
 mod slow;
 mod topics;
@@ -33,14 +39,21 @@ const WARM_UP: u64 = 10;
 
 /// Runs the scenario that the options name.
 pub(crate) fn run(options: &Options) -> io::Result<Record> {
+    if options.scenario == Scenario::Feed {
+        return feed::run(options);
+    }
     let mut session = Session::new(options)?;
     match options.scenario {
+        Scenario::Feed => {}
         Scenario::Fanout => fanout::run(&mut session)?,
         Scenario::Burst => burst::run(&mut session)?,
         Scenario::Idle => idle::run(&mut session)?,
         Scenario::Slow => slow::run(&mut session)?,
         Scenario::Health => health::run(&mut session)?,
         Scenario::Topics => topics::run(&mut session)?,
+        Scenario::Ingest => ingest::run(&mut session)?,
+        Scenario::RedisBurst => redis_burst::run(&mut session)?,
+        Scenario::RedisHealth => redis_health::run(&mut session)?,
     }
     session.finish()
 }
@@ -48,6 +61,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Record> {
 /// What the steps of a scenario share.
 struct Session<'a> {
     options: &'a Options,
+    target: SocketAddr,
     generator: Generator,
     publisher: ExchangeKey,
     server: Process,
@@ -61,9 +75,11 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(options: &'a Options) -> io::Result<Self> {
-        let mut generator = Generator::new(options.target)?;
+        let target = options.target.ok_or_else(|| io::Error::other("the scenario needs --target"))?;
+        let mut generator = Generator::new(target, options.mss_bytes)?;
         Ok(Self {
             options,
+            target,
             publisher: generator.connect()?,
             generator,
             server: Process::new(options.pid),
@@ -85,6 +101,11 @@ impl<'a> Session<'a> {
         payload::envelope(stamp, payload_bytes, topic)
     }
 
+    /// The bodies of the next `count` events, each for all streams.
+    fn next_envelopes(&mut self, count: u64) -> Vec<String> {
+        (0..count).map(|_| self.next_envelope(self.options.payload_bytes, None)).collect()
+    }
+
     /// Publishes one event.
     fn publish(&mut self, payload_bytes: usize, topic: Option<&str>) -> io::Result<()> {
         let body = self.next_envelope(payload_bytes, topic);
@@ -93,9 +114,13 @@ impl<'a> Session<'a> {
 
     /// Waits for the answer to an event published over `key`.
     fn accepted(&mut self, key: ExchangeKey) -> io::Result<()> {
-        let answer = self.generator.answer(key)?;
+        Self::check(self.generator.answer(key)?).map(|_| ())
+    }
+
+    /// An error where a publish was answered with anything but 202.
+    fn check(answer: Answer) -> io::Result<Answer> {
         if answer.status == 202 {
-            return Ok(());
+            return Ok(answer);
         }
         let body = String::from_utf8_lossy(&answer.body).into_owned();
         Err(io::Error::other(format!("publishing was answered with {}: {body}", answer.status)))

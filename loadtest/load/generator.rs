@@ -44,6 +44,8 @@ pub(crate) struct ExchangeKey(usize);
 pub(crate) struct Generator {
     pub(crate) tally: Tally,
     target: SocketAddr,
+    /// TCP_MAXSEG of streams, where it is not left to the kernel.
+    mss_bytes: Option<u32>,
     epoch: Instant,
     poll: Poll,
     ready: Events,
@@ -55,10 +57,12 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    pub(crate) fn new(target: SocketAddr) -> io::Result<Self> {
+    /// For the server at `target`; streams take TCP segments of `mss_bytes` at most, of any size if it is 0.
+    pub(crate) fn new(target: SocketAddr, mss_bytes: u32) -> io::Result<Self> {
         Ok(Self {
             tally: Tally::new(),
             target,
+            mss_bytes: (mss_bytes > 0).then_some(mss_bytes),
             epoch: Instant::now(),
             poll: Poll::new()?,
             ready: Events::with_capacity(EVENTS_PER_TURN),
@@ -207,7 +211,8 @@ impl Generator {
         };
         let host = u8::try_from(1 + key / STREAMS_PER_SOURCE).map_err(io::Error::other)?;
         let source = Ipv4Addr::new(127, second, third, host);
-        let mut stream = Stream::open(&Opening { target: self.target, source, path, rcvbuf_bytes })?;
+        let (target, mss_bytes) = (self.target, self.mss_bytes);
+        let mut stream = Stream::open(&Opening { target, source, path, rcvbuf_bytes, mss_bytes })?;
         self.poll.registry().register(
             &mut stream.socket,
             Token(key),

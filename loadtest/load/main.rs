@@ -19,6 +19,7 @@ mod report;
 mod scenario;
 mod sockets;
 mod stream;
+mod upstream;
 
 use args::Command;
 

@@ -25,6 +25,9 @@ pub(crate) struct Record {
     pub(crate) streams: usize,
     pub(crate) stalled: usize,
     pub(crate) payload_bytes: usize,
+    /// Largest TCP segment of a stream; 0 for that of the kernel.
+    #[serde(default)]
+    pub(crate) mss_bytes: u32,
     pub(crate) metrics: Vec<Metric>,
     /// The server's own `/stats` at the end, where it has one.
     #[serde(default)]
@@ -43,6 +46,7 @@ impl Record {
             streams: options.streams,
             stalled: options.stalled,
             payload_bytes: options.payload_bytes,
+            mss_bytes: options.mss_bytes,
             metrics: Vec::new(),
             stats: None,
         }
@@ -73,8 +77,11 @@ impl Record {
     }
 
     pub(crate) fn print(&self) {
-        let Self { label, scenario, streams, stalled, payload_bytes, .. } = self;
+        let Self { label, scenario, streams, stalled, payload_bytes, mss_bytes, .. } = self;
         println!("{label} {scenario}: {streams} streams, {stalled} stalled, payload {payload_bytes} bytes");
+        if *mss_bytes > 0 {
+            println!("  TCP segments of {mss_bytes} bytes at most");
+        }
         for Metric { name, value } in &self.metrics {
             let digits = if value.fract() == 0.0 { 0 } else { 3 };
             println!("  {name:<32} {value:>16.digits$}");

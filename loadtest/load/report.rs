@@ -11,6 +11,9 @@ use crate::record::Record;
 
 const FLOOR: &str = "floor";
 const SSECAST: &str = "ssecast";
+const REDIS_FLOOR: &str = "redis_floor";
+/// ssecast whose Redis was killed before the run.
+const REDIS_KILLED: &str = "redis-killed";
 
 /// Which runs, and what of them.
 #[derive(Clone, Copy)]
@@ -60,12 +63,94 @@ fn many_streams(record: &Record) -> bool {
     record.streams > 1
 }
 
+/// A burst as large as the one that goes through Redis.
+fn large_burst(record: &Record) -> bool {
+    record.get("events_per_burst") == Some(1_000.0)
+}
+
+fn small_burst(record: &Record) -> bool {
+    !large_burst(record)
+}
+
+/// Streams take segments as on Ethernet.
+fn ethernet(record: &Record) -> bool {
+    record.mss_bytes > 0
+}
+
+/// Streams take segments of 64 KiB.
+fn loopback(record: &Record) -> bool {
+    record.mss_bytes == 0
+}
+
+/// Those of the ways through Redis.
+fn redis_figures() -> Vec<Figure> {
+    let series = |label, scenario, metric| Series { label, scenario, variant: any, metric };
+    let ingest = |title, metric, bound| Figure {
+        title,
+        measured: Series { variant: ethernet, ..series(SSECAST, "ingest", metric) },
+        compared: Some(series(REDIS_FLOOR, "feed", metric)),
+        bound,
+    };
+    let burst = |title, metric, bound| Figure {
+        title,
+        measured: series(SSECAST, "redis-burst", metric),
+        compared: Some(Series { variant: large_burst, ..series(FLOOR, "burst", metric) }),
+        bound,
+    };
+    let killed = |title, metric, bound| Figure {
+        title,
+        measured: series(REDIS_KILLED, "redis-health", metric),
+        compared: Some(series(SSECAST, "redis-health", metric)),
+        bound,
+    };
+    let ingest_alone = |title, variant, metric, bound| Figure {
+        title,
+        measured: Series { variant, ..series(SSECAST, "ingest", metric) },
+        compared: None,
+        bound,
+    };
+    vec![
+        ingest_alone(
+            "7. from Redis to one stream: events/s",
+            ethernet,
+            "events_per_s",
+            Bound::AtLeast(150_000.0),
+        ),
+        ingest(
+            "or from Redis to one stream: events/s, to the crate's loop",
+            "events_per_s",
+            Bound::AtLeast(0.85),
+        ),
+        ingest(
+            "from Redis to one stream: CPU µs per event, to the crate's loop",
+            "cpu_us_per_event",
+            Bound::Shown,
+        ),
+        ingest_alone(
+            "from Redis: busy share of the server's core, %",
+            ethernet,
+            "server_busy_pct",
+            Bound::Shown,
+        ),
+        ingest_alone(
+            "from Redis to one stream with segments of 64 KiB: events/s",
+            loopback,
+            "events_per_s",
+            Bound::Shown,
+        ),
+        burst("8. burst from Redis: deliveries/s, to the floor", "deliveries_per_s", Bound::AtLeast(10.0)),
+        burst("burst from Redis: CPU µs per delivery, to the floor", "cpu_us_per_delivery", Bound::Shown),
+        killed("9. Redis killed: `/healthz` p99 µs, to Redis up", "health_p99_us", Bound::AtMost(1.2)),
+        killed("Redis killed: answer to a publish, p99 µs, to Redis up", "publish_p99_us", Bound::Shown),
+    ]
+}
+
 fn figures() -> Vec<Figure> {
     let series = |label, scenario, variant, metric| Series { label, scenario, variant, metric };
     let against_floor = |title, scenario, metric, bound| Figure {
         title,
-        measured: series(SSECAST, scenario, any, metric),
-        compared: Some(series(FLOOR, scenario, any, metric)),
+        measured: series(SSECAST, scenario, small_burst, metric),
+        compared: Some(series(FLOOR, scenario, small_burst, metric)),
         bound,
     };
     let alone = |title, scenario, metric, bound| Figure {
@@ -137,7 +222,7 @@ pub(crate) fn print(path: &Path) -> io::Result<()> {
         "| figure | runs | measured (median) | compared with | ratio (min to max) | bound | kept |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
-    for figure in figures() {
+    for figure in figures().into_iter().chain(redis_figures()) {
         writeln!(out, "{}", line(&figure, &records))?;
     }
     Ok(())
@@ -236,6 +321,7 @@ mod tests {
             streams: 10,
             stalled: 0,
             payload_bytes: 200,
+            mss_bytes: 0,
             metrics: vec![Metric { name: "cpu_us_per_delivery".to_owned(), value }],
             stats: None,
         }
@@ -265,6 +351,44 @@ mod tests {
         let mut lossy = record(1, SSECAST, 5.0);
         lossy.set("missing", 1.0);
         assert!(line(&figures()[0], &[record(1, FLOOR, 5.0), lossy]).contains("| 0 | – | 5.00 |  |"));
+    }
+
+    #[test]
+    fn a_burst_is_compared_with_one_of_its_size() {
+        let burst = |label, scenario: &str, events, value| {
+            let mut record = record(1, label, 1.0);
+            record.scenario = scenario.to_owned();
+            record.metrics.clear();
+            record.set("events_per_burst", events);
+            record.set("deliveries_per_s", value);
+            record
+        };
+        let records = [
+            burst(FLOOR, "burst", 64.0, 3.0),
+            burst(FLOOR, "burst", 1_000.0, 4.0),
+            burst(SSECAST, "burst", 64.0, 60.0),
+            burst(SSECAST, "redis-burst", 1_000.0, 60.0),
+        ];
+        let lines: Vec<_> =
+            figures().iter().chain(&redis_figures()).map(|figure| line(figure, &records)).collect();
+        let of = |title: &str| lines.iter().find(|line| line.starts_with(title)).unwrap();
+        assert!(of("| 2. burst").contains("| 20.00 (20.00 to 20.00) |"));
+        assert!(of("| 8. burst").contains("| 15.00 (15.00 to 15.00) |"));
+    }
+
+    #[test]
+    fn segments_of_loopback_are_shown_apart() {
+        let ingest = |mss_bytes, value| {
+            let mut record = record(1, SSECAST, 1.0);
+            record.scenario = "ingest".to_owned();
+            record.mss_bytes = mss_bytes;
+            record.set("events_per_s", value);
+            record
+        };
+        let records = [ingest(1_460, 200_000.0), ingest(0, 6_000.0)];
+        let lines: Vec<_> = redis_figures().iter().map(|figure| line(figure, &records)).collect();
+        assert!(lines[0].ends_with("| 1 | 200000 |  |  | ≥ 150000 | yes |"), "{}", lines[0]);
+        assert!(lines.iter().any(|line| line.contains("64 KiB: events/s | 1 | 6000 |")), "{lines:?}");
     }
 
     #[test]

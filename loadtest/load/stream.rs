@@ -74,6 +74,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) path: &'a str,
     /// SO_RCVBUF, where it is not left to the kernel.
     pub(crate) rcvbuf_bytes: Option<usize>,
+    /// TCP_MAXSEG, where it is not left to the kernel.
+    pub(crate) mss_bytes: Option<u32>,
 }
 
 pub(crate) struct Stream {
@@ -96,6 +98,9 @@ impl Stream {
         socket.set_linger(Some(Duration::ZERO))?;
         if let Some(bytes) = opening.rcvbuf_bytes {
             socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = opening.mss_bytes {
+            socket.set_tcp_mss(bytes)?;
         }
         socket.bind(&SocketAddr::from((opening.source, 0)).into())?;
         match socket.connect(&opening.target.into()) {

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::{Session, Usage};
+use super::{Rounds, Session, Usage};
 use crate::generator::{ExchangeKey, Reading};
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
@@ -16,19 +16,11 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     round(session, &publishers)?;
     session.warm_up()?;
 
-    let deliveries = (options.publishers * options.streams) as u64;
-    let mut total = Usage::default();
-    let mut rates = Vec::new();
+    let mut rounds = Rounds::of(publishers.len() as u64, options.streams);
     for _ in 0..options.rounds {
-        let usage = round(session, &publishers)?;
-        rates.push(deliveries as f64 / usage.wall.as_secs_f64());
-        total.add(&usage);
+        rounds.add(&round(session, &publishers)?);
     }
-    rates.sort_by(f64::total_cmp);
-    session.record.set("deliveries_per_s", rates[rates.len() / 2]);
-    session.record.set("deliveries_per_s_min", rates[0]);
-    session.record.set("deliveries_per_s_max", rates[rates.len() - 1]);
-    session.record_usage(&total, deliveries * u64::from(options.rounds));
+    rounds.record(session);
     Ok(())
 }
 

@@ -5,46 +5,28 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
-
 use super::Session;
-use crate::generator::{ExchangeKey, Reading};
+use super::asker::{Asker, Span, histogram};
+use crate::generator::Reading;
 use crate::stream::nanos;
 
-const LATENCY_MAX_NS: u64 = 60_000_000_000;
 /// What one broadcast may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A span of time.
-#[derive(Clone, Copy)]
-struct Span {
-    start: Instant,
-    end: Instant,
-}
-
-/// The connection that asks, and its requests so far.
-struct Asker {
-    key: ExchangeKey,
-    asked_at: Instant,
-    requests: Vec<Span>,
-}
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
     session.generator.open(options.streams, Reading::Live, |_| "/events".to_owned())?;
     session.warm_up()?;
     let window = session.begin()?;
-    let key = session.generator.connect()?;
-    session.generator.exchange(key).get("/healthz")?;
-    let mut asker = Asker { key, asked_at: Instant::now(), requests: Vec::new() };
+    let mut asker = Asker::start(session)?;
     let mut broadcasts = Vec::new();
     for _ in 0..options.events {
         broadcasts.push(broadcast(session, &mut asker)?);
     }
     let end = Instant::now();
-    session.generator.answer(key)?;
+    let requests = asker.finish(session)?;
     let usage = session.end(&window, end)?;
-    report(session, &asker.requests, &broadcasts);
+    report(session, &requests, &broadcasts);
     session.record_usage(&usage, options.events * options.streams as u64);
     Ok(())
 }
@@ -66,25 +48,8 @@ fn broadcast(session: &mut Session<'_>, asker: &mut Asker) -> io::Result<Span> {
     Ok(Span { start, end })
 }
 
-impl Asker {
-    /// Takes the answer, if it is there, and asks again. It looks for itself after each turn, so that
-    /// an answer does not wait in the poll behind the streams.
-    fn handle_turn(&mut self, session: &mut Session<'_>) -> io::Result<()> {
-        let exchange = session.generator.exchange(self.key);
-        exchange.handle_readable()?;
-        let Some(answer) = exchange.take_answer() else { return Ok(()) };
-        if answer.status != 200 {
-            return Err(io::Error::other(format!("/healthz was answered with {}", answer.status)));
-        }
-        self.requests.push(Span { start: self.asked_at, end: answer.at });
-        self.asked_at = Instant::now();
-        exchange.get("/healthz")
-    }
-}
-
 fn report(session: &mut Session<'_>, requests: &[Span], broadcasts: &[Span]) {
-    let mut latency = Histogram::new_with_bounds(1_000, LATENCY_MAX_NS, 3)
-        .expect("the bounds are constants that it accepts");
+    let mut latency = histogram();
     let overlaps = |request: &Span, other: &Span| request.start < other.end && other.start < request.end;
     for request in requests {
         if broadcasts.iter().any(|other| overlaps(request, other)) {

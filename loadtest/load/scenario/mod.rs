@@ -4,39 +4,56 @@
 //! server up before it begins, and CPU time is read when both sides are idle again.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::args::{Options, Scenario};
+use crate::exchange::Answer;
 use crate::generator::{ExchangeKey, Generator};
 use crate::payload::{self, Stamp};
-use crate::process::{self, Cpu, Process};
+use crate::process::Process;
 use crate::record::Record;
 use crate::stream;
 
+mod asker;
 mod burst;
 mod fanout;
+mod feed;
 mod health;
 mod idle;
+mod ingest;
+mod redis_burst;
+mod redis_health;
+mod rounds;
 mod slow;
 mod topics;
+mod usage;
+
+use rounds::Rounds;
+use usage::{Usage, Window};
 
 /// Both sides are idle after this much silence.
 const SETTLE: Duration = Duration::from_millis(30);
 /// Events before a measured window.
 const WARM_UP: u64 = 10;
-/// Busier than this, a side is what limits the pair.
-const BUSY_PCT: f64 = 90.0;
 
 /// Runs the scenario that the options name.
 pub(crate) fn run(options: &Options) -> io::Result<Record> {
+    if options.scenario == Scenario::Feed {
+        return feed::run(options);
+    }
     let mut session = Session::new(options)?;
     match options.scenario {
+        Scenario::Feed => {}
         Scenario::Fanout => fanout::run(&mut session)?,
         Scenario::Burst => burst::run(&mut session)?,
         Scenario::Idle => idle::run(&mut session)?,
         Scenario::Slow => slow::run(&mut session)?,
         Scenario::Health => health::run(&mut session)?,
         Scenario::Topics => topics::run(&mut session)?,
+        Scenario::Ingest => ingest::run(&mut session)?,
+        Scenario::RedisBurst => redis_burst::run(&mut session)?,
+        Scenario::RedisHealth => redis_health::run(&mut session)?,
     }
     session.finish()
 }
@@ -44,10 +61,10 @@ pub(crate) fn run(options: &Options) -> io::Result<Record> {
 /// What the steps of a scenario share.
 struct Session<'a> {
     options: &'a Options,
+    target: SocketAddr,
     generator: Generator,
     publisher: ExchangeKey,
     server: Process,
-    own: Process,
     record: Record,
     /// Events published so far, to whomever.
     published: u64,
@@ -56,35 +73,16 @@ struct Session<'a> {
     common_digest: u64,
 }
 
-/// CPU time and wall time of a window.
-#[derive(Clone, Copy, Default)]
-struct Usage {
-    wall: Duration,
-    server_ns: u64,
-    own_ns: u64,
-    /// The server had work, and another process its core.
-    waited_ns: u64,
-    /// The hypervisor took the cores away; all of them together.
-    stolen_ns: u64,
-}
-
-/// An open window: the counters at its start.
-struct Window {
-    server: Cpu,
-    own: Cpu,
-    stolen_ticks: u64,
-    start: Instant,
-}
-
 impl<'a> Session<'a> {
     fn new(options: &'a Options) -> io::Result<Self> {
-        let mut generator = Generator::new(options.target)?;
+        let target = options.target.ok_or_else(|| io::Error::other("the scenario needs --target"))?;
+        let mut generator = Generator::new(target, options.mss_bytes)?;
         Ok(Self {
             options,
+            target,
             publisher: generator.connect()?,
             generator,
             server: Process::new(options.pid),
-            own: Process::new(std::process::id()),
             record: Record::new(options),
             published: 0,
             common_events: 0,
@@ -103,6 +101,11 @@ impl<'a> Session<'a> {
         payload::envelope(stamp, payload_bytes, topic)
     }
 
+    /// The bodies of the next `count` events, each for all streams.
+    fn next_envelopes(&mut self, count: u64) -> Vec<String> {
+        (0..count).map(|_| self.next_envelope(self.options.payload_bytes, None)).collect()
+    }
+
     /// Publishes one event.
     fn publish(&mut self, payload_bytes: usize, topic: Option<&str>) -> io::Result<()> {
         let body = self.next_envelope(payload_bytes, topic);
@@ -111,9 +114,13 @@ impl<'a> Session<'a> {
 
     /// Waits for the answer to an event published over `key`.
     fn accepted(&mut self, key: ExchangeKey) -> io::Result<()> {
-        let answer = self.generator.answer(key)?;
+        Self::check(self.generator.answer(key)?).map(|_| ())
+    }
+
+    /// An error where a publish was answered with anything but 202.
+    fn check(answer: Answer) -> io::Result<Answer> {
         if answer.status == 202 {
-            return Ok(());
+            return Ok(answer);
         }
         let body = String::from_utf8_lossy(&answer.body).into_owned();
         Err(io::Error::other(format!("publishing was answered with {}: {body}", answer.status)))
@@ -144,26 +151,12 @@ impl<'a> Session<'a> {
     /// Begins a window.
     fn begin(&mut self) -> io::Result<Window> {
         self.generator.settle(SETTLE)?;
-        Ok(Window {
-            server: self.server.cpu()?,
-            own: self.own.cpu()?,
-            stolen_ticks: process::stolen_ticks()?,
-            start: Instant::now(),
-        })
+        Window::open(self.server)
     }
 
     /// Ends a window at `end`, after what the server still does about it.
     fn end(&mut self, window: &Window, end: Instant) -> io::Result<Usage> {
-        let stolen_ticks = process::stolen_ticks()? - window.stolen_ticks;
-        self.generator.settle(SETTLE)?;
-        let server = self.server.cpu()?;
-        Ok(Usage {
-            wall: end.duration_since(window.start),
-            server_ns: server.run_ns - window.server.run_ns,
-            own_ns: self.own.cpu()?.run_ns - window.own.run_ns,
-            waited_ns: server.wait_ns - window.server.wait_ns,
-            stolen_ns: stolen_ticks * process::TICK_NS,
-        })
+        window.close(end, || self.generator.settle(SETTLE))
     }
 
     /// The results that all windows have.
@@ -173,13 +166,7 @@ impl<'a> Session<'a> {
         record.count("deliveries", deliveries);
         record.set("cpu_us_per_delivery", usage.server_ns as f64 / 1e3 / deliveries as f64);
         record.set_latency("latency", &latency);
-        record.set("server_busy_pct", usage.busy_pct(usage.server_ns));
-        record.set("generator_busy_pct", usage.busy_pct(usage.own_ns));
-        record.set("server_waited_pct", usage.busy_pct(usage.waited_ns));
-        record.set("stolen_pct", usage.busy_pct(usage.stolen_ns));
-        if usage.busy_pct(usage.own_ns) > BUSY_PCT.max(usage.busy_pct(usage.server_ns)) {
-            println!("note: the generator's core is what limits this run");
-        }
+        usage.record(record);
     }
 
     /// Checks what every stream got, and asks the server for its view.
@@ -204,20 +191,5 @@ impl<'a> Session<'a> {
             self.record.stats = serde_json::from_slice(&answer.body).ok();
         }
         Ok(self.record)
-    }
-}
-
-impl Usage {
-    fn add(&mut self, other: &Self) {
-        self.wall += other.wall;
-        self.server_ns += other.server_ns;
-        self.own_ns += other.own_ns;
-        self.waited_ns += other.waited_ns;
-        self.stolen_ns += other.stolen_ns;
-    }
-
-    /// A time as a share of the window, in percent of one core.
-    fn busy_pct(&self, ns: u64) -> f64 {
-        ns as f64 / self.wall.as_nanos().max(1) as f64 * 100.0
     }
 }

@@ -47,7 +47,7 @@ fn fill(session: &mut Session<'_>, bytes: usize) -> io::Result<()> {
 
 /// Records resident memory, and how many of the stalled streams are open and full, after a step.
 fn note_state(session: &mut Session<'_>, step: &str) -> io::Result<()> {
-    let stalled = sockets::stalled(session.options.target.port())?;
+    let stalled = sockets::stalled(session.target.port())?;
     session.record.count(&format!("rss_{step}_bytes"), session.server.rss_bytes()?);
     session.record.count(&format!("stalled_open_{step}"), stalled.open);
     session.record.count(&format!("stalled_blocked_{step}"), stalled.blocked);

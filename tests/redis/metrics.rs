@@ -90,7 +90,6 @@ fn a_loss_is_seen_in_the_metrics_and_passes() {
     }
     wait_until("the breaker opens", DEADLINE, || metric(&server, "ssecast_breaker_state") == Some(2.0));
     wait_until("/stats says so", DEADLINE, || stats(&server)["redis"]["publisher"]["breaker"] == "open");
-    assert!(metric(&server, "ssecast_redis_publish_failures_total") >= Some(1.0));
     let told = stats(&server)["redis"].clone();
     assert_eq!((&told["up"], &told["publisher"]["spooled"]), (&false.into(), &5.into()), "{told}");
     assert!(told["subscriber"]["subscribed_seconds"].is_null(), "{told}");

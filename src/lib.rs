@@ -18,6 +18,8 @@ pub mod mapping;
 pub mod metrics;
 pub mod net;
 pub mod redis;
+#[cfg(test)]
+mod seeds;
 pub mod sse;
 pub mod stamp;
 pub mod timestamp;

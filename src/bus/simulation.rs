@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::{Mono, Now, Wall};
+use crate::seeds;
 use broker::Broker;
 use client::Client;
 use node::Node;
@@ -45,19 +46,7 @@ struct Simulation {
     trace: Vec<String>,
 }
 
-/// Says which seed to try again.
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the simulation failed; run it again with SSECAST_SEED={}", self.0);
-        }
-    }
-}
-
 fn run(seed: u64) -> Vec<String> {
-    let _seed = Seed(seed);
     let mut simulation = Simulation::new(seed);
     while simulation.step < STEPS {
         simulation.step();
@@ -68,15 +57,7 @@ fn run(seed: u64) -> Vec<String> {
 
 #[test]
 fn simulation_of_the_bus() {
-    if let Ok(seed) = std::env::var("SSECAST_SEED") {
-        let trace = std::panic::catch_unwind(|| run(seed.parse().expect("SSECAST_SEED is a number")));
-        trace.expect("the simulation holds");
-        return;
-    }
-    let seeds = std::env::var("SSECAST_SEEDS").map_or(SEEDS, |seeds| seeds.parse().expect("a number"));
-    for seed in 0..seeds {
-        run(seed);
-    }
+    seeds::each(SEEDS, run);
 }
 
 #[test]

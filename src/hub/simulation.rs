@@ -17,6 +17,7 @@ use crate::clock::Wall;
 use crate::event::Audience;
 use crate::id::Fingerprint;
 use crate::metrics::Metrics;
+use crate::seeds;
 use model::Model;
 use wire::SimWire;
 
@@ -41,19 +42,7 @@ struct Simulation {
     trace: String,
 }
 
-/// Says which seed to try again.
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the simulation failed; run it again with SSECAST_SEED={}", self.0);
-        }
-    }
-}
-
 fn run(seed: u64) -> String {
-    let _seed = Seed(seed);
     let mut simulation = Simulation::new(seed);
     for step in 0..STEPS {
         simulation.step();
@@ -68,14 +57,7 @@ fn run(seed: u64) -> String {
 
 #[test]
 fn simulation_of_the_hub() {
-    if let Ok(seed) = std::env::var("SSECAST_SEED") {
-        run(seed.parse().expect("SSECAST_SEED is a number"));
-        return;
-    }
-    let seeds = std::env::var("SSECAST_SEEDS").map_or(SEEDS, |seeds| seeds.parse().expect("a number"));
-    for seed in 0..seeds {
-        run(seed);
-    }
+    seeds::each(SEEDS, run);
 }
 
 #[test]

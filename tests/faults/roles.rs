@@ -29,15 +29,21 @@ fn a_master_becomes_a_replica_and_a_master_again() {
     bench.verify();
 }
 
+/// A sentinel of the master, and servers that ask it where the master is.
+fn under_sentinel(master: &Redis) -> (Sentinel, Bench) {
+    let sentinel = Sentinel::start("orders", master);
+    let bench = Plan::at(master)
+        .flag("--redis-sentinel", &sentinel.address())
+        .flag("--redis-master-name", "orders")
+        .start();
+    (sentinel, bench)
+}
+
 #[test]
 fn servers_follow_a_failover_by_sentinel() {
     let master = Redis::start();
     let replica = RedisSetup::new().replica_of(&master).start();
-    let sentinel = Sentinel::start("orders", &master);
-    let bench = Plan::at(&master)
-        .flag("--redis-sentinel", &sentinel.address())
-        .flag("--redis-master-name", "orders")
-        .start();
+    let (sentinel, bench) = under_sentinel(&master);
     bench.set_service(None);
     let start = Instant::now();
     sentinel.failover();
@@ -54,11 +60,7 @@ fn servers_follow_a_failover_by_sentinel() {
 fn servers_follow_when_the_master_dies() {
     let mut master = Redis::start();
     let replica = RedisSetup::new().replica_of(&master).start();
-    let sentinel = Sentinel::start("orders", &master);
-    let bench = Plan::at(&master)
-        .flag("--redis-sentinel", &sentinel.address())
-        .flag("--redis-master-name", "orders")
-        .start();
+    let (_sentinel, bench) = under_sentinel(&master);
     bench.set_service(None);
     let start = Instant::now();
     master.kill();

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use redis::{Connection, RedisResult, cmd};
 
-/// The same as in `load/upstream.rs`.
+/// The same as in `ssecast-load/upstream.rs`.
 const CHANNEL: &str = "orders.events";
 const RECEIVED_KEY: &str = "redis_floor:received";
 /// Far below what `feed` lets lie unread, and rare enough to cost nothing.

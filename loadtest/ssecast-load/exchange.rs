@@ -6,12 +6,16 @@ use std::time::Instant;
 
 use mio::net::TcpStream;
 
+use crate::dialect::Publication;
+
 /// What the server answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
-    /// When its last byte was read.
+    /// When the request was sent...
+    pub(crate) asked_at: Instant,
+    /// ...and when the answer's last byte was read.
     pub(crate) at: Instant,
 }
 
@@ -20,6 +24,8 @@ pub(crate) struct Exchange {
     pub(crate) socket: TcpStream,
     target: SocketAddr,
     input: Vec<u8>,
+    /// When the request under way was sent.
+    asked_at: Option<Instant>,
     answer: Option<Answer>,
 }
 
@@ -29,7 +35,13 @@ impl Exchange {
         let socket = std::net::TcpStream::connect(target)?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: TcpStream::from_std(socket), target, input: Vec::new(), answer: None })
+        Ok(Self {
+            socket: TcpStream::from_std(socket),
+            target,
+            input: Vec::new(),
+            asked_at: None,
+            answer: None,
+        })
     }
 
     /// Sends a GET.
@@ -37,18 +49,26 @@ impl Exchange {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.target))
     }
 
-    /// Sends a POST of JSON.
-    pub(crate) fn post(&mut self, path: &str, body: &str) -> io::Result<()> {
+    /// Sends an event.
+    pub(crate) fn publish(&mut self, publication: &Publication) -> io::Result<()> {
+        let Publication { path, headers, body } = publication;
         self.send(&format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.target,
             body.len()
         ))
     }
 
+    /// Whether a request was sent and its answer was not taken yet.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.asked_at.is_some()
+    }
+
     /// The answer to the last request, once it is whole.
     pub(crate) fn take_answer(&mut self) -> Option<Answer> {
-        self.answer.take()
+        let answer = self.answer.take()?;
+        self.asked_at = None;
+        Some(answer)
     }
 
     /// Reads what is there.
@@ -63,12 +83,14 @@ impl Exchange {
             }
         }
         if let Some((status, body)) = take_response(&mut self.input)? {
-            self.answer = Some(Answer { status, body, at: Instant::now() });
+            let at = Instant::now();
+            self.answer = Some(Answer { status, body, asked_at: self.asked_at.unwrap_or(at), at });
         }
         Ok(())
     }
 
     fn send(&mut self, request: &str) -> io::Result<()> {
+        self.asked_at = Some(Instant::now());
         let taken = self.socket.write(request.as_bytes())?;
         // One request is under way at a time, so the socket's buffer is empty and takes it whole.
         if taken == request.len() { Ok(()) } else { Err(io::Error::other("a request was sent in part")) }

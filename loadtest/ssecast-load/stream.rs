@@ -1,57 +1,26 @@
-//! One SSE stream of the generator: connects, checks the answer's head, counts frames.
+//! One SSE stream of the generator: connects, checks the answer's head, counts frames, comes back.
 //!
-//! Invariants: `partial` holds less than one frame; a closed stream never opens again.
+//! Invariants: `partial` holds less than one frame; there is a socket unless the stream is `Away` or `Closed`.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 
 use crate::frames::{self, Frame};
+use crate::tally::Tally;
 
-/// Longest latency that the histogram tells apart.
-const LATENCY_MAX_NS: u64 = 60_000_000_000;
-
-/// What all streams got since the start, and latencies since the last `take_latency`.
-pub(crate) struct Tally {
-    /// Streams whose head was read and checked.
-    pub(crate) opened: usize,
-    /// Streams closed by the server.
-    pub(crate) closed: usize,
-    pub(crate) events: u64,
-    pub(crate) pings: u64,
-    pub(crate) gaps: u64,
-    /// Events whose `seq` was not above the last one: out of order, or twice.
-    pub(crate) unordered: u64,
-    /// When the last event was read.
-    pub(crate) last_receipt: Instant,
-    latency: Histogram<u64>,
-}
-
-impl Tally {
-    pub(crate) fn new() -> Self {
-        let latency = Histogram::new_with_bounds(1_000, LATENCY_MAX_NS, 3);
-        Self {
-            opened: 0,
-            closed: 0,
-            events: 0,
-            pings: 0,
-            gaps: 0,
-            unordered: 0,
-            last_receipt: Instant::now(),
-            latency: latency.expect("the bounds are constants that it accepts"),
-        }
-    }
-
-    /// The latencies, publish to receipt in nanoseconds, since the last call.
-    pub(crate) fn take_latency(&mut self) -> Histogram<u64> {
-        let taken = self.latency.clone();
-        self.latency.reset();
-        taken
-    }
+/// What a stream does in a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Reads, and stays.
+    Steady,
+    /// Reads, and reconnects now and then.
+    Returning,
+    /// Never reads once it is open.
+    Stalled,
 }
 
 /// Where a stream is in its life.
@@ -63,6 +32,8 @@ pub(crate) enum Phase {
     Head,
     /// Counting frames.
     Live,
+    /// Ended by us; it may come back.
+    Away,
     /// Ended by the server.
     Closed,
 }
@@ -79,20 +50,43 @@ pub(crate) struct Opening<'a> {
 }
 
 pub(crate) struct Stream {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Option<TcpStream>,
     pub(crate) phase: Phase,
+    pub(crate) role: Role,
     /// Events that came.
     pub(crate) events: u64,
     /// Sum of the `mix` of their numbers: tells which came, whatever their order.
     pub(crate) digest: u64,
     last_seq: Option<u64>,
+    /// The id to resume from.
+    last_id: Vec<u8>,
+    /// When its head was read: what was published earlier says nothing about latency.
+    live_since_ns: u64,
     /// The request until it is sent, then what came of a head or frame that is not whole.
     partial: Vec<u8>,
 }
 
 impl Stream {
-    /// Starts to connect. The socket is reset at its end, so that no port waits in TIME_WAIT.
-    pub(crate) fn open(opening: &Opening<'_>) -> io::Result<Self> {
+    /// Starts to connect.
+    pub(crate) fn open(opening: &Opening<'_>, role: Role) -> io::Result<Self> {
+        let mut stream = Self {
+            socket: None,
+            phase: Phase::Away,
+            role,
+            events: 0,
+            digest: 0,
+            last_seq: None,
+            last_id: Vec::new(),
+            live_since_ns: 0,
+            partial: Vec::new(),
+        };
+        stream.connect(opening)?;
+        Ok(stream)
+    }
+
+    /// Starts to connect, to go on after the last event that came. The socket is reset at its end, so that no
+    /// port waits in TIME_WAIT.
+    pub(crate) fn connect(&mut self, opening: &Opening<'_>) -> io::Result<()> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.set_linger(Some(Duration::ZERO))?;
@@ -109,29 +103,47 @@ impl Stream {
             }
             _ => {}
         }
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\r\n",
-            opening.path, opening.target
-        );
-        Ok(Self {
-            socket: TcpStream::from_std(socket.into()),
-            phase: Phase::Connecting,
-            events: 0,
-            digest: 0,
-            last_seq: None,
-            partial: request.into_bytes(),
-        })
+        self.socket = Some(TcpStream::from_std(socket.into()));
+        self.phase = Phase::Connecting;
+        self.partial.clear();
+        let Opening { path, target, .. } = opening;
+        write!(self.partial, "GET {path} HTTP/1.1\r\nHost: {target}\r\nAccept: text/event-stream\r\n")?;
+        if !self.last_id.is_empty() {
+            self.partial.extend_from_slice(b"Last-Event-ID: ");
+            self.partial.extend_from_slice(&self.last_id);
+            self.partial.extend_from_slice(b"\r\n");
+        }
+        self.partial.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Goes away, without a word.
+    pub(crate) fn leave(&mut self) {
+        self.socket = None;
+        self.phase = Phase::Away;
+    }
+
+    /// Whether it can go on where it was.
+    pub(crate) fn can_resume(&self) -> bool {
+        self.phase == Phase::Live && !self.last_id.is_empty()
     }
 
     /// The connection stands, or has failed: sends the request.
     pub(crate) fn handle_connected(&mut self) -> io::Result<()> {
-        let taken = self.socket.write(&self.partial)?;
+        let Some(socket) = &mut self.socket else { return Ok(()) };
+        let taken = socket.write(&self.partial)?;
         if taken < self.partial.len() {
             return Err(io::Error::other("a stream's request was sent in part"));
         }
         self.partial = Vec::new();
         self.phase = Phase::Head;
         Ok(())
+    }
+
+    /// The server has ended it.
+    pub(crate) fn handle_end(&mut self) {
+        self.socket = None;
+        self.phase = Phase::Closed;
     }
 
     /// Reads into `buf` and counts, until the socket is empty.
@@ -145,11 +157,11 @@ impl Stream {
         epoch: Instant,
         tally: &mut Tally,
     ) -> io::Result<()> {
-        while self.phase != Phase::Closed {
+        while let Some(socket) = &mut self.socket {
             let kept = self.partial.len();
             buf[..kept].copy_from_slice(&self.partial);
             self.partial.clear();
-            let filled = match self.socket.read(&mut buf[kept..]) {
+            let filled = match socket.read(&mut buf[kept..]) {
                 Ok(0) => kept,
                 Ok(taken) => kept + taken,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -160,7 +172,7 @@ impl Stream {
                 Err(error) => return Err(error),
             };
             if filled == kept {
-                self.phase = Phase::Closed;
+                self.handle_end();
                 tally.closed += 1;
                 return Ok(());
             }
@@ -176,30 +188,43 @@ impl Stream {
     /// Takes what is whole of `bytes`; returns how much that was.
     fn handle_bytes(&mut self, bytes: &[u8], epoch: Instant, tally: &mut Tally) -> io::Result<usize> {
         let mut used = 0;
+        let now = Instant::now();
+        let now_ns = nanos(now.duration_since(epoch));
         if self.phase == Phase::Head {
             used = check_head(bytes)?;
             if used == 0 {
                 return Ok(0);
             }
             self.phase = Phase::Live;
+            self.live_since_ns = now_ns;
             tally.opened += 1;
         }
-        let now = Instant::now();
-        let now_ns = nanos(now.duration_since(epoch));
+        let (live_since_ns, role) = (self.live_since_ns, self.role);
+        let mut last_id: &[u8] = &[];
         used += frames::scan(&bytes[used..], |frame| match frame {
-            Frame::Event { seq, stamp } => {
+            Frame::Event { id, seq, stamp } => {
+                last_id = id;
                 tally.events += 1;
                 tally.last_receipt = now;
-                tally.latency.saturating_record(now_ns.saturating_sub(stamp.sent_ns));
+                if stamp.sent_ns >= live_since_ns {
+                    tally.record_latency(role, now_ns.saturating_sub(stamp.sent_ns));
+                }
                 tally.unordered += u64::from(self.last_seq.is_some_and(|last| last >= seq));
                 self.last_seq = Some(seq);
                 self.events += 1;
                 self.digest = self.digest.wrapping_add(mix(stamp.number));
             }
-            Frame::Ping => tally.pings += 1,
+            Frame::Ping { id } => {
+                last_id = id;
+                tally.pings += 1;
+            }
             Frame::Gap => tally.gaps += 1,
             Frame::Other => {}
         });
+        if !last_id.is_empty() {
+            self.last_id.clear();
+            self.last_id.extend_from_slice(last_id);
+        }
         Ok(used)
     }
 }

@@ -22,18 +22,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(1);
 
 pub(super) fn run(options: &Options) -> io::Result<Record> {
-    let mut upstream = Upstream::connect(options)?;
+    let url = options.redis.as_deref().ok_or_else(|| io::Error::other("the scenario needs --redis"))?;
+    let mut upstream = Upstream::connect(url)?;
     upstream.reset_received()?;
     thread::sleep(SETTLE);
     let redis = upstream.process.cpu()?;
-    let window = Window::open(Process::new(options.pid))?;
+    let window = Window::open(options.pid.map(Process::new))?;
     let mut published = 0;
     while published < options.events {
         received(&mut upstream, (published + BATCH_EVENTS).saturating_sub(UNREAD_EVENTS))?;
         let batch = published + 1..=options.events.min(published + BATCH_EVENTS);
         published = *batch.end();
         let envelopes: Vec<String> = batch.map(|number| envelope(options, &window, number)).collect();
-        upstream.publish(&envelopes)?;
+        upstream.publish(envelopes.iter().map(String::as_str))?;
     }
     received(&mut upstream, options.events)?;
     let usage = window.close(Instant::now(), || {
@@ -43,9 +44,8 @@ pub(super) fn run(options: &Options) -> io::Result<Record> {
     let redis_ns = upstream.process.cpu()?.run_ns - redis.run_ns;
 
     let mut record = Record::new(options);
-    record.set("events_per_s", options.events as f64 / usage.wall.as_secs_f64());
-    record.set("cpu_us_per_event", usage.server_ns as f64 / 1e3 / options.events as f64);
     record.set("redis_busy_pct", usage.busy_pct(redis_ns));
+    usage.record_per_event(&mut record, options.events);
     usage.record(&mut record);
     Ok(record)
 }

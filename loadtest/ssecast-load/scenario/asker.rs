@@ -3,12 +3,8 @@
 use std::io;
 use std::time::Instant;
 
-use hdrhistogram::Histogram;
-
 use super::Session;
 use crate::generator::ExchangeKey;
-
-const LATENCY_MAX_NS: u64 = 60_000_000_000;
 
 /// A span of time.
 #[derive(Clone, Copy)]
@@ -20,7 +16,6 @@ pub(super) struct Span {
 /// The connection, and its requests so far.
 pub(super) struct Asker {
     key: ExchangeKey,
-    asked_at: Instant,
     requests: Vec<Span>,
 }
 
@@ -29,7 +24,7 @@ impl Asker {
     pub(super) fn start(session: &mut Session<'_>) -> io::Result<Self> {
         let key = session.generator.connect()?;
         session.generator.exchange(key).get("/healthz")?;
-        Ok(Self { key, asked_at: Instant::now(), requests: Vec::new() })
+        Ok(Self { key, requests: Vec::new() })
     }
 
     /// Takes the answer, if it is there, and asks again. It looks for itself after each turn, so that
@@ -41,8 +36,7 @@ impl Asker {
         if answer.status != 200 {
             return Err(io::Error::other(format!("/healthz was answered with {}", answer.status)));
         }
-        self.requests.push(Span { start: self.asked_at, end: answer.at });
-        self.asked_at = Instant::now();
+        self.requests.push(Span { start: answer.asked_at, end: answer.at });
         exchange.get("/healthz")
     }
 
@@ -51,9 +45,4 @@ impl Asker {
         session.generator.answer(self.key)?;
         Ok(self.requests)
     }
-}
-
-/// For latencies in nanoseconds.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1_000, LATENCY_MAX_NS, 3).expect("the bounds are constants that it accepts")
 }

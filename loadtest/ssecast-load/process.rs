@@ -46,6 +46,12 @@ impl Process {
         Ok(number(line.unwrap_or_default(), 0)? * 1024)
     }
 
+    /// Resident memory in bytes, as good as `statm` has it: quick, and off by some pages.
+    pub(crate) fn quick_rss_bytes(self) -> io::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/statm", self.pid))?;
+        Ok(number(&text, 1)? * rustix::param::page_size() as u64)
+    }
+
     /// Open descriptors.
     pub(crate) fn descriptors(self) -> io::Result<u64> {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.pid))?.count() as u64)
@@ -72,6 +78,7 @@ mod tests {
         let own = Process::new(std::process::id());
         assert!(own.cpu().unwrap().run_ns > 0);
         assert!(own.rss_bytes().unwrap() > 64 * 1024);
+        assert!(own.quick_rss_bytes().unwrap() > 64 * 1024);
         assert!(stolen_ticks().is_ok());
         assert!(own.descriptors().unwrap() >= 3);
     }

@@ -26,12 +26,16 @@ pub(crate) struct Stamp {
 
 /// The envelope of an event, with a payload of `payload_bytes` (at least `BYTES_MIN`).
 pub(crate) fn envelope(stamp: Stamp, payload_bytes: usize, topic: Option<&str>) -> String {
+    let payload = payload(stamp, payload_bytes);
+    let topics = topic.map(|topic| format!(r#","topics":["{topic}"]"#)).unwrap_or_default();
+    format!(r#"{{"eventType":"{EVENT_TYPE}","id":"load-{}","payload":{payload}{topics}}}"#, stamp.number)
+}
+
+/// A payload of `payload_bytes` (at least `BYTES_MIN`).
+pub(crate) fn payload(stamp: Stamp, payload_bytes: usize) -> String {
     let Stamp { number, sent_ns } = stamp;
     let pad = "x".repeat(payload_bytes.saturating_sub(BYTES_MIN));
-    let payload =
-        format!(r#"{{"n":"{number:0NUMBER_DIGITS$}","t":"{sent_ns:0SENT_DIGITS$}","pad":"{pad}"}}"#);
-    let topics = topic.map(|topic| format!(r#","topics":["{topic}"]"#)).unwrap_or_default();
-    format!(r#"{{"eventType":"{EVENT_TYPE}","id":"load-{number}","payload":{payload}{topics}}}"#)
+    format!(r#"{{"n":"{number:0NUMBER_DIGITS$}","t":"{sent_ns:0SENT_DIGITS$}","pad":"{pad}"}}"#)
 }
 
 /// Reads a payload back; `None` for anything that `envelope` did not make.

@@ -1,33 +1,42 @@
-//! `/healthz`, asked without a pause while broadcasts to all streams run.
+//! `/healthz`, asked without a pause while events are broadcast.
 //!
-//! Only requests that overlap with a broadcast count: from its publish to its last delivery.
+//! Of events one at a time only the requests count that overlap with a broadcast: from its publish to its last
+//! delivery. Of events at a rate all requests count.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::Session;
-use super::asker::{Asker, Span, histogram};
-use crate::generator::Reading;
-use crate::stream::nanos;
-
-/// What one broadcast may take before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::asker::{Asker, Span};
+use super::{EVENTS_PATH, Session};
+use crate::generator::PATIENCE;
+use crate::stream::{Role, nanos};
+use crate::tally;
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    session.generator.open(options.streams, Reading::Live, |_| "/events".to_owned())?;
+    session.open(options.streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
     session.warm_up()?;
+    let before = session.generator.tally.events;
     let window = session.begin()?;
     let mut asker = Asker::start(session)?;
     let mut broadcasts = Vec::new();
-    for _ in 0..options.events {
-        broadcasts.push(broadcast(session, &mut asker)?);
+    match options.rate {
+        0 => {
+            for _ in 0..options.events {
+                broadcasts.push(broadcast(session, &mut asker)?);
+            }
+        }
+        rate => {
+            let end = window.start + Duration::from_secs_f64(options.events as f64 / f64::from(rate));
+            session.publish_until(end, |session| asker.handle_turn(session))?;
+            broadcasts.push(Span { start: window.start, end: Instant::now() });
+        }
     }
-    let end = Instant::now();
     let requests = asker.finish(session)?;
-    let usage = session.end(&window, end)?;
+    session.receive_all()?;
+    let usage = session.end(&window, Instant::now())?;
     report(session, &requests, &broadcasts);
-    session.record_usage(&usage, options.events * options.streams as u64);
+    session.record_usage(&usage, session.generator.tally.events - before);
     Ok(())
 }
 
@@ -39,26 +48,21 @@ fn broadcast(session: &mut Session<'_>, asker: &mut Asker) -> io::Result<Span> {
     while session.generator.tally.events < deliveries {
         session.generator.turn(Duration::from_millis(100))?;
         asker.handle_turn(session)?;
-        if session.generator.tally.closed > 0 || start.elapsed() > PATIENCE {
-            return Err(io::Error::other("streams were closed, or a broadcast did not end"));
-        }
+        session.generator.check(start + PATIENCE, "a broadcast")?;
     }
     let end = session.generator.tally.last_receipt;
-    session.accepted(session.publisher)?;
+    session.publisher.finish(&mut session.generator)?;
     Ok(Span { start, end })
 }
 
 fn report(session: &mut Session<'_>, requests: &[Span], broadcasts: &[Span]) {
-    let mut latency = histogram();
+    let mut latency = tally::latencies();
     let overlaps = |request: &Span, other: &Span| request.start < other.end && other.start < request.end;
     for request in requests {
         if broadcasts.iter().any(|other| overlaps(request, other)) {
             latency.saturating_record(nanos(request.end.duration_since(request.start)));
         }
     }
-    let took_us: u64 =
-        broadcasts.iter().map(|span| nanos(span.end.saturating_duration_since(span.start)) / 1_000).sum();
     session.record.count("health_requests", latency.len());
-    session.record.set_latency("health", &latency);
-    session.record.set("broadcast_mean_us", took_us as f64 / broadcasts.len() as f64);
+    session.record.set_percentiles("health", &latency);
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisError, cmd, pipe};
 
-use crate::args::Options;
 use crate::process::Process;
 
 /// The channel that ssecast subscribes to unless it is told otherwise.
@@ -29,8 +28,7 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     /// Connects, and waits until somebody is subscribed.
-    pub(crate) fn connect(options: &Options) -> io::Result<Self> {
-        let url = options.redis.as_deref().ok_or_else(|| io::Error::other("the scenario needs --redis"))?;
+    pub(crate) fn connect(url: &str) -> io::Result<Self> {
         let mut connection =
             redis::Client::open(url).and_then(|client| client.get_connection()).map_err(failed)?;
         let info: String = cmd("INFO").arg("server").query(&mut connection).map_err(failed)?;
@@ -46,7 +44,7 @@ impl Upstream {
     }
 
     /// Publishes `envelopes` in one write. An error where nobody was there to receive one of them.
-    pub(crate) fn publish(&mut self, envelopes: &[String]) -> io::Result<()> {
+    pub(crate) fn publish<'e>(&mut self, envelopes: impl Iterator<Item = &'e str>) -> io::Result<()> {
         let mut batch = pipe();
         for envelope in envelopes {
             batch.cmd("PUBLISH").arg(CHANNEL).arg(envelope);

@@ -1,6 +1,6 @@
 //! The poll and everything registered with it: streams and exchanges.
 //!
-//! It never decides what to send; `scenario` does. Stalled streams leave the poll once they are open.
+//! It never decides what to send or who comes and goes; `scenario` does.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,34 +8,33 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
+use crate::args::Options;
 use crate::exchange::{Answer, Exchange};
-use crate::stream::{Opening, Phase, Stream, Tally};
+use crate::process::Process;
+use crate::progress::Progress;
+use crate::stream::{self, Opening, Phase, Role, Stream};
+use crate::tally::Tally;
 
 /// Small, so that an exchange waits behind few streams.
 const EVENTS_PER_TURN: usize = 256;
 /// Takes 64 events of a burst in one read.
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 /// Connections that are being opened at once; below any sensible backlog.
-const OPENING: usize = 128;
+const OPENING: u64 = 128;
+/// And when they all come back: a storm, but below the backlog, as a SYN that is dropped waits a second.
+const READMITTED: u64 = 2_048;
 /// Streams per source address: far from the 28 000 ephemeral ports that one has.
 const STREAMS_PER_SOURCE: usize = 4_000;
 /// What any one step may take before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// SO_RCVBUF of a stalled stream: it stalls soon.
 const STALLED_RCVBUF_BYTES: usize = 4 * 1024;
 /// Tokens from here on are exchanges, below it streams.
 const EXCHANGES_FROM: usize = 1 << 32;
-/// Second and third byte of the addresses that live streams come from...
+/// Second and third byte of the addresses that streams come from which read...
 const LIVE_SOURCE: (u8, u8) = (0, 100);
 /// ...and stalled ones: `sockets` tells them apart by it.
 pub(crate) const STALLED_SOURCE: (u8, u8) = (0, 200);
-
-/// Whether streams read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
-    Live,
-    Stalled,
-}
 
 /// Which exchange.
 #[derive(Clone, Copy)]
@@ -50,71 +49,108 @@ pub(crate) struct Generator {
     poll: Poll,
     ready: Events,
     streams: Vec<Stream>,
-    /// Streams that never read; kept open, nothing else.
-    stalled: Vec<Stream>,
+    /// Connections of streams that were started.
+    started: u64,
     exchanges: Vec<Exchange>,
     buf: Box<[u8]>,
+    progress: Progress,
 }
 
 impl Generator {
-    /// For the server at `target`; streams take TCP segments of `mss_bytes` at most, of any size if it is 0.
-    pub(crate) fn new(target: SocketAddr, mss_bytes: u32) -> io::Result<Self> {
+    /// For the server that the options name.
+    pub(crate) fn new(target: SocketAddr, options: &Options) -> io::Result<Self> {
         Ok(Self {
             tally: Tally::new(),
             target,
-            mss_bytes: (mss_bytes > 0).then_some(mss_bytes),
+            mss_bytes: (options.mss_bytes > 0).then_some(options.mss_bytes),
             epoch: Instant::now(),
             poll: Poll::new()?,
             ready: Events::with_capacity(EVENTS_PER_TURN),
             streams: Vec::new(),
-            stalled: Vec::new(),
+            started: 0,
             exchanges: Vec::new(),
             buf: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            progress: Progress::new(options.scenario.name(), options.pid.map(Process::new)),
         })
     }
 
     /// Nanoseconds of the clock that events are stamped with.
     pub(crate) fn now_ns(&self) -> u64 {
-        crate::stream::nanos(self.epoch.elapsed())
+        self.ns_at(Instant::now())
     }
 
-    /// Streams that read, in the order in which they were opened.
+    /// The same, of another moment.
+    pub(crate) fn ns_at(&self, at: Instant) -> u64 {
+        stream::nanos(at.saturating_duration_since(self.epoch))
+    }
+
+    /// All streams, in the order in which they were opened.
     pub(crate) fn streams(&self) -> &[Stream] {
         &self.streams
     }
 
+    /// Those that read.
+    pub(crate) fn readers(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter(|stream| stream.role != Role::Stalled)
+    }
+
     /// Opens `count` streams and waits until each has its head; `path` gives the target of each.
-    /// Stalled streams have to be opened first.
     pub(crate) fn open(
         &mut self,
         count: usize,
-        reading: Reading,
+        role: Role,
         path: impl Fn(usize) -> String,
     ) -> io::Result<()> {
-        let all = self.streams.len() + count;
+        let first = self.streams.len();
         let deadline = Instant::now() + PATIENCE;
-        let already_open = self.tally.opened - self.streams.len();
-        while self.tally.opened - already_open < all {
-            while self.streams.len() < all && self.streams.len() + already_open < self.tally.opened + OPENING
-            {
-                self.start(&path(self.streams.len()), reading)?;
+        while self.streams.len() < first + count || self.opening() > 0 {
+            while self.streams.len() < first + count && self.opening() < OPENING {
+                self.start_new(&path(self.streams.len() - first), role)?;
             }
-            self.turn(Duration::from_millis(100))?;
-            if self.tally.closed > 0 || Instant::now() > deadline {
-                return Err(io::Error::other(format!(
-                    "{} of {all} streams were opened and {} closed",
-                    self.tally.opened - already_open,
-                    self.tally.closed
-                )));
-            }
-        }
-        if reading == Reading::Stalled {
-            for stream in &mut self.streams {
-                self.poll.registry().deregister(&mut stream.socket)?;
-            }
-            self.stalled.append(&mut self.streams);
+            self.turn_until(deadline, "streams to be open")?;
         }
         Ok(())
+    }
+
+    /// Has as many of these streams, which are away, come back as may be opening at once.
+    pub(crate) fn readmit(&mut self, keys: &mut Vec<usize>, path: &str) -> io::Result<()> {
+        while self.opening() < READMITTED
+            && let Some(key) = keys.pop()
+        {
+            self.start_again(key, path)?;
+        }
+        Ok(())
+    }
+
+    /// Has a stream go away.
+    pub(crate) fn leave(&mut self, key: usize) {
+        self.streams[key].leave();
+    }
+
+    /// Has a stream that is away, or was closed, come back, without waiting for it.
+    pub(crate) fn start_again(&mut self, key: usize, path: &str) -> io::Result<()> {
+        let opening = self.opening_of(key, self.streams[key].role, path)?;
+        self.streams[key].connect(&opening)?;
+        self.register(key)
+    }
+
+    /// An error where a stream that reads was closed by the server, or it is past `deadline`.
+    pub(crate) fn check(&self, deadline: Instant, what: &str) -> io::Result<()> {
+        let Tally { opened, closed, events, .. } = self.tally;
+        if closed > 0 {
+            return Err(io::Error::other(format!("the server closed {closed} of {opened} streams")));
+        }
+        if Instant::now() > deadline {
+            return Err(io::Error::other(format!(
+                "waited too long for {what}; {opened} streams were opened, {events} events came so far"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Streams whose head is still to come.
+    pub(crate) fn opening(&self) -> u64 {
+        self.started - self.tally.opened
     }
 
     /// Opens a keep-alive connection.
@@ -179,46 +215,49 @@ impl Generator {
             if stream.phase == Phase::Connecting {
                 stream.handle_connected()?;
                 // From here on a writable socket is no news.
-                self.poll.registry().reregister(&mut stream.socket, Token(token), Interest::READABLE)?;
+                if let Some(socket) = &mut stream.socket {
+                    self.poll.registry().reregister(socket, Token(token), Interest::READABLE)?;
+                }
             }
-            if event.is_readable() {
+            if stream.role == Role::Stalled && stream.phase == Phase::Live {
+                if event.is_read_closed() {
+                    stream.handle_end();
+                    self.tally.stalled_closed += 1;
+                }
+            } else if event.is_readable() {
                 stream.handle_readable(&mut self.buf, event.is_read_closed(), self.epoch, &mut self.tally)?;
             }
         }
+        self.progress.tick(self.streams.len(), &self.tally);
         Ok(())
     }
 
-    /// A turn that fails after `deadline`, or as soon as a stream was closed.
+    /// A turn that fails after `deadline`, or as soon as a stream that reads was closed.
     fn turn_until(&mut self, deadline: Instant, what: &str) -> io::Result<()> {
         self.turn(Duration::from_millis(100))?;
-        if self.tally.closed > 0 {
-            return Err(io::Error::other(format!("the server closed {} streams", self.tally.closed)));
-        }
-        if Instant::now() > deadline {
-            let events = self.tally.events;
-            return Err(io::Error::other(format!(
-                "waited {PATIENCE:?} for {what}; {events} deliveries so far"
-            )));
-        }
-        Ok(())
+        self.check(deadline, what)
     }
 
-    fn start(&mut self, path: &str, reading: Reading) -> io::Result<()> {
+    fn start_new(&mut self, path: &str, role: Role) -> io::Result<()> {
         let key = self.streams.len();
-        let ((second, third), rcvbuf_bytes) = match reading {
-            Reading::Live => (LIVE_SOURCE, None),
-            Reading::Stalled => (STALLED_SOURCE, Some(STALLED_RCVBUF_BYTES)),
+        let stream = Stream::open(&self.opening_of(key, role, path)?, role)?;
+        self.streams.push(stream);
+        self.register(key)
+    }
+
+    fn opening_of<'p>(&self, key: usize, role: Role, path: &'p str) -> io::Result<Opening<'p>> {
+        let ((second, third), rcvbuf_bytes) = match role {
+            Role::Steady | Role::Returning => (LIVE_SOURCE, None),
+            Role::Stalled => (STALLED_SOURCE, Some(STALLED_RCVBUF_BYTES)),
         };
         let host = u8::try_from(1 + key / STREAMS_PER_SOURCE).map_err(io::Error::other)?;
         let source = Ipv4Addr::new(127, second, third, host);
-        let (target, mss_bytes) = (self.target, self.mss_bytes);
-        let mut stream = Stream::open(&Opening { target, source, path, rcvbuf_bytes, mss_bytes })?;
-        self.poll.registry().register(
-            &mut stream.socket,
-            Token(key),
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
-        self.streams.push(stream);
-        Ok(())
+        Ok(Opening { target: self.target, source, path, rcvbuf_bytes, mss_bytes: self.mss_bytes })
+    }
+
+    fn register(&mut self, key: usize) -> io::Result<()> {
+        self.started += 1;
+        let Some(socket) = &mut self.streams[key].socket else { return Ok(()) };
+        self.poll.registry().register(socket, Token(key), Interest::READABLE | Interest::WRITABLE)
     }
 }

@@ -1,4 +1,4 @@
-//! Envelopes from Redis to one stream: events per second through the whole server.
+//! Envelopes from Redis to streams: events per second through the whole server.
 //!
 //! They are published as fast as Redis takes them, but never more than `UNREAD_EVENTS` ahead of what the
 //! streams have got, so that what is measured is a way through and not a buffer that fills.
@@ -6,9 +6,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Session, WARM_UP};
-use crate::generator::Reading;
-use crate::upstream::Upstream;
+use super::{EVENTS_PATH, Session, WARM_UP};
+use crate::publisher::Publisher;
+use crate::stream::Role;
 
 /// Envelopes of one write.
 pub(super) const BATCH_EVENTS: u64 = 500;
@@ -19,33 +19,38 @@ const _: () = assert!(BATCH_EVENTS < UNREAD_EVENTS);
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    let mut upstream = Upstream::connect(options)?;
-    session.generator.open(options.streams, Reading::Live, |_| "/events".to_owned())?;
-    pump(session, &mut upstream, WARM_UP)?;
+    session.open(options.streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
+    pump(session, WARM_UP)?;
     session.generator.tally.take_latency();
 
-    let redis = upstream.process.cpu()?;
+    let redis_before = redis_ns(session)?;
     let window = session.begin()?;
-    pump(session, &mut upstream, options.events)?;
+    pump(session, options.events)?;
     let end = session.generator.tally.last_receipt;
     let usage = session.end(&window, end)?;
-    let redis_ns = upstream.process.cpu()?.run_ns - redis.run_ns;
+    let redis_ns = redis_ns(session)? - redis_before;
 
-    session.record.set("events_per_s", options.events as f64 / usage.wall.as_secs_f64());
-    session.record.set("cpu_us_per_event", usage.server_ns as f64 / 1e3 / options.events as f64);
     session.record.set("redis_busy_pct", usage.busy_pct(redis_ns));
+    usage.record_per_event(&mut session.record, options.events);
     session.record_usage(&usage, options.events * options.streams as u64);
     Ok(())
 }
 
+fn redis_ns(session: &Session<'_>) -> io::Result<u64> {
+    match &session.publisher {
+        Publisher::Redis(upstream) => upstream.process.cpu().map(|cpu| cpu.run_ns),
+        Publisher::Http(_) => Ok(0),
+    }
+}
+
 /// Publishes `events` envelopes and waits until each stream has them.
-fn pump(session: &mut Session<'_>, upstream: &mut Upstream, events: u64) -> io::Result<()> {
+fn pump(session: &mut Session<'_>, events: u64) -> io::Result<()> {
     let ahead = (UNREAD_EVENTS - BATCH_EVENTS) * session.options.streams as u64;
     let mut left = events;
     while left > 0 {
         session.generator.receive(session.common_deliveries().saturating_sub(ahead))?;
         let batch = left.min(BATCH_EVENTS);
-        upstream.publish(&session.next_envelopes(batch))?;
+        session.publish_many(batch)?;
         left -= batch;
         session.generator.turn(Duration::ZERO)?;
     }

@@ -4,44 +4,55 @@
 //! to a core of their own (see `loadtest/figures.sh`). What it sent and what came back is checked: a
 //! run in which a frame is missing, doubled or out of order fails.
 
+use std::io;
 use std::process::ExitCode;
 
 mod args;
 #[path = "../descriptors.rs"]
 mod descriptors;
+mod dialect;
 mod exchange;
 mod frames;
 mod generator;
+mod pace;
 mod payload;
 mod process;
+mod progress;
+mod publisher;
 mod record;
 mod report;
 mod scenario;
+mod slope;
 mod sockets;
 mod stream;
+mod tally;
 mod upstream;
 
-use args::Command;
+use args::{Options, Task};
 
 fn main() -> ExitCode {
     descriptors::raise_limit();
     let done = match args::parse() {
-        Command::Run(options) => scenario::run(&options).and_then(|record| {
-            record.print();
-            options.json.as_deref().map_or(Ok(()), |path| record.append_to(path))?;
-            Ok(record.is_clean())
-        }),
-        Command::Report(path) => report::print(&path).map(|()| true),
+        Task::Run(options) => run(&options),
+        Task::Report(options) => report::write(&options).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("load: streams lost frames, got them out of order, or were closed");
+            eprintln!("ssecast-load: streams lost events, got them twice or out of order, or were closed");
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("load: {error}");
+            eprintln!("ssecast-load: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// One run; whether every stream got what it should.
+fn run(options: &Options) -> io::Result<bool> {
+    let record = scenario::run(options)?;
+    record.print()?;
+    options.json.as_deref().map_or(Ok(()), |path| record.append_to(path))?;
+    Ok(record.is_clean())
 }

@@ -4,20 +4,20 @@ use std::io;
 use std::time::Instant;
 
 use super::{Session, WARM_UP};
-use crate::generator::Reading;
+use crate::stream::Role;
 
 /// A step from topic to topic that visits all before it comes back (a prime).
 const STEP: u64 = 7_919;
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    session.generator.open(options.streams, Reading::Live, |i| format!("/events?topic=t{i}"))?;
+    session.open(options.streams, Role::Steady, |i| format!("/events?topic=t{i}"))?;
     publish_one_by_one(session, WARM_UP)?;
     session.generator.tally.take_latency();
     let window = session.begin()?;
     publish_one_by_one(session, options.events)?;
     let usage = session.end(&window, Instant::now())?;
-    session.record.set("cpu_us_per_event", usage.server_ns as f64 / 1e3 / options.events as f64);
+    usage.record_per_event(&mut session.record, options.events);
     session.record_usage(&usage, options.events);
     Ok(())
 }
@@ -30,7 +30,7 @@ fn publish_one_by_one(session: &mut Session<'_>, count: u64) -> io::Result<()> {
         let all = session.generator.tally.events + 1;
         session.publish(session.options.payload_bytes, Some(&format!("t{concerned}")))?;
         session.generator.receive(all)?;
-        session.accepted(session.publisher)?;
+        session.publisher.finish(&mut session.generator)?;
         let got = session.generator.streams()[concerned].events - before;
         if got != 1 || session.generator.tally.events != all {
             return Err(io::Error::other("an event did not reach just the stream that asked for its topic"));

@@ -6,9 +6,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::Session;
-use crate::generator::Reading;
+use super::{EVENTS_PATH, Session};
 use crate::sockets;
+use crate::stream::Role;
 
 /// Payload of the events that only fill.
 const FILL_PAYLOAD_BYTES: usize = 4 * 1024;
@@ -18,9 +18,9 @@ const QUIET: Duration = Duration::from_millis(500);
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
     if options.stalled > 0 {
-        session.generator.open(options.stalled, Reading::Stalled, |_| "/events".to_owned())?;
+        session.open(options.stalled, Role::Stalled, |_| EVENTS_PATH.to_owned())?;
     }
-    session.generator.open(options.streams, Reading::Live, |_| "/events".to_owned())?;
+    session.open(options.streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
     session.generator.settle(QUIET)?;
     note_state(session, "opened")?;
 
@@ -35,8 +35,8 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     note_state(session, "measured")?;
 
     fill(session, options.overrun_bytes)?;
-    let latency = session.generator.tally.take_latency();
-    session.record.set_latency("overrun_latency", &latency);
+    let (latency, _) = session.generator.tally.take_latency();
+    session.record.set_percentiles("overrun_latency", &latency);
     session.generator.settle(QUIET)?;
     note_state(session, "overrun")
 }
@@ -48,7 +48,7 @@ fn fill(session: &mut Session<'_>, bytes: usize) -> io::Result<()> {
 /// Records resident memory, and how many of the stalled streams are open and full, after a step.
 fn note_state(session: &mut Session<'_>, step: &str) -> io::Result<()> {
     let stalled = sockets::stalled(session.target.port())?;
-    session.record.count(&format!("rss_{step}_bytes"), session.server.rss_bytes()?);
+    session.record_memory(&format!("rss_{step}_bytes"))?;
     session.record.count(&format!("stalled_open_{step}"), stalled.open);
     session.record.count(&format!("stalled_blocked_{step}"), stalled.blocked);
     Ok(())

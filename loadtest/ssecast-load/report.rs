@@ -5,8 +5,8 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 
+use crate::args::ReportOptions;
 use crate::record::Record;
 
 const FLOOR: &str = "floor";
@@ -211,11 +211,15 @@ fn figures() -> Vec<Figure> {
     ]
 }
 
-/// Prints the table for the results in `path`.
-pub(crate) fn print(path: &Path) -> io::Result<()> {
-    let text = fs::read_to_string(path)?;
-    let records: Vec<Record> =
-        text.lines().map(serde_json::from_str).collect::<Result<_, _>>().map_err(io::Error::other)?;
+/// Prints the table for the results in the files.
+pub(crate) fn write(options: &ReportOptions) -> io::Result<()> {
+    let mut records: Vec<Record> = Vec::new();
+    for path in &options.results {
+        let text = fs::read_to_string(path)?;
+        for line in text.lines() {
+            records.push(serde_json::from_str(line).map_err(io::Error::other)?);
+        }
+    }
     let mut out = io::stdout().lock();
     writeln!(
         out,
@@ -321,9 +325,8 @@ mod tests {
             streams: 10,
             stalled: 0,
             payload_bytes: 200,
-            mss_bytes: 0,
             metrics: vec![Metric { name: "cpu_us_per_delivery".to_owned(), value }],
-            stats: None,
+            ..Record::default()
         }
     }
 

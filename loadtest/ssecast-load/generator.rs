@@ -3,10 +3,15 @@
 //! It never decides what to send or who comes and goes; `scenario` does.
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Token};
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::args::Options;
 use crate::exchange::{Answer, Exchange};
@@ -23,6 +28,10 @@ const READ_BUFFER_BYTES: usize = 256 * 1024;
 const OPENING: u64 = 128;
 /// And when they all come back: a storm, but below the backlog, as a SYN that is dropped waits a second.
 const READMITTED: u64 = 2_048;
+/// Of those, in one turn.
+const READMITTED_PER_TURN: usize = 32;
+/// After so many streams bystanders are looked after again.
+const CHUNK: usize = 16;
 /// Streams per source address: far from the 28 000 ephemeral ports that one has.
 const STREAMS_PER_SOURCE: usize = 4_000;
 /// What any one step may take before the run is given up.
@@ -31,6 +40,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const STALLED_RCVBUF_BYTES: usize = 4 * 1024;
 /// Tokens from here on are exchanges, below it streams.
 const EXCHANGES_FROM: usize = 1 << 32;
+/// The poll of the bystanders, in the other one.
+const BYSTANDERS: Token = Token(usize::MAX);
 /// Second and third byte of the addresses that streams come from which read...
 const LIVE_SOURCE: (u8, u8) = (0, 100);
 /// ...and stalled ones: `sockets` tells them apart by it.
@@ -47,7 +58,11 @@ pub(crate) struct Generator {
     mss_bytes: Option<u32>,
     epoch: Instant,
     poll: Poll,
+    /// Bystanders have their own; it is registered with the other one.
+    bystanders: Poll,
+    /// What the two polls found, kept for their room.
     ready: Events,
+    ready_bystanders: Events,
     streams: Vec<Stream>,
     /// Connections of streams that were started.
     started: u64,
@@ -59,13 +74,18 @@ pub(crate) struct Generator {
 impl Generator {
     /// For the server that the options name.
     pub(crate) fn new(target: SocketAddr, options: &Options) -> io::Result<Self> {
+        let (poll, bystanders) = (Poll::new()?, Poll::new()?);
+        let descriptor = bystanders.as_raw_fd();
+        poll.registry().register(&mut SourceFd(&descriptor), BYSTANDERS, Interest::READABLE)?;
         Ok(Self {
             tally: Tally::new(),
             target,
             mss_bytes: (options.mss_bytes > 0).then_some(options.mss_bytes),
             epoch: Instant::now(),
-            poll: Poll::new()?,
+            poll,
+            bystanders,
             ready: Events::with_capacity(EVENTS_PER_TURN),
+            ready_bystanders: Events::with_capacity(EVENTS_PER_TURN),
             streams: Vec::new(),
             started: 0,
             exchanges: Vec::new(),
@@ -114,9 +134,11 @@ impl Generator {
 
     /// Has as many of these streams, which are away, come back as may be opening at once.
     pub(crate) fn readmit(&mut self, keys: &mut Vec<usize>, path: &str) -> io::Result<()> {
-        while self.opening() < READMITTED
-            && let Some(key) = keys.pop()
-        {
+        for _ in 0..READMITTED_PER_TURN {
+            if self.opening() >= READMITTED {
+                break;
+            }
+            let Some(key) = keys.pop() else { break };
             self.start_again(key, path)?;
         }
         Ok(())
@@ -131,7 +153,7 @@ impl Generator {
     pub(crate) fn start_again(&mut self, key: usize, path: &str) -> io::Result<()> {
         let opening = self.opening_of(key, self.streams[key].role, path)?;
         self.streams[key].connect(&opening)?;
-        self.register(key)
+        self.start(key)
     }
 
     /// An error where a stream that reads was closed by the server, or it is past `deadline`.
@@ -201,34 +223,55 @@ impl Generator {
 
     /// One poll, and the work that it found.
     pub(crate) fn turn(&mut self, timeout: Duration) -> io::Result<()> {
-        match self.poll.poll(&mut self.ready, Some(timeout)) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
-        for event in &self.ready {
-            let Token(token) = event.token();
-            if token >= EXCHANGES_FROM {
-                self.exchanges[token - EXCHANGES_FROM].handle_readable()?;
-                continue;
+        let mut ready = mem::replace(&mut self.ready, Events::with_capacity(0));
+        wait(&mut self.poll, &mut ready, timeout)?;
+        for (at, event) in ready.iter().enumerate() {
+            if at % CHUNK == 0 {
+                self.turn_bystanders()?;
             }
-            let stream = &mut self.streams[token];
-            if stream.phase == Phase::Connecting {
-                stream.handle_connected()?;
-                // From here on a writable socket is no news.
-                if let Some(socket) = &mut stream.socket {
-                    self.poll.registry().reregister(socket, Token(token), Interest::READABLE)?;
+            match event.token() {
+                BYSTANDERS => {}
+                Token(token) if token >= EXCHANGES_FROM => {
+                    self.exchanges[token - EXCHANGES_FROM].handle_readable()?;
                 }
-            }
-            if stream.role == Role::Stalled && stream.phase == Phase::Live {
-                if event.is_read_closed() {
-                    stream.handle_end();
-                    self.tally.stalled_closed += 1;
-                }
-            } else if event.is_readable() {
-                stream.handle_readable(&mut self.buf, event.is_read_closed(), self.epoch, &mut self.tally)?;
+                Token(key) => self.handle_stream(key, event)?,
             }
         }
+        self.ready = ready;
+        self.turn_bystanders()?;
         self.progress.tick(self.streams.len(), &self.tally);
+        Ok(())
+    }
+
+    fn turn_bystanders(&mut self) -> io::Result<()> {
+        if !self.streams.first().is_some_and(|stream| stream.role == Role::Bystander) {
+            return Ok(());
+        }
+        let mut ready = mem::replace(&mut self.ready_bystanders, Events::with_capacity(0));
+        wait(&mut self.bystanders, &mut ready, Duration::ZERO)?;
+        ready.iter().try_for_each(|event| self.handle_stream(event.token().0, event))?;
+        self.ready_bystanders = ready;
+        Ok(())
+    }
+
+    fn handle_stream(&mut self, key: usize, event: &Event) -> io::Result<()> {
+        let stream = &mut self.streams[key];
+        if stream.phase == Phase::Connecting {
+            stream.handle_connected()?;
+            // From here on a writable socket is no news.
+            if let (Some(socket), registry) = self.registered(key) {
+                registry.reregister(socket, Token(key), Interest::READABLE)?;
+            }
+        }
+        let stream = &mut self.streams[key];
+        if stream.role == Role::Stalled && stream.phase == Phase::Live {
+            if event.is_read_closed() {
+                stream.handle_end();
+                self.tally.stalled_closed += 1;
+            }
+        } else if event.is_readable() {
+            stream.handle_readable(&mut self.buf, event.is_read_closed(), self.epoch, &mut self.tally)?;
+        }
         Ok(())
     }
 
@@ -242,12 +285,12 @@ impl Generator {
         let key = self.streams.len();
         let stream = Stream::open(&self.opening_of(key, role, path)?, role)?;
         self.streams.push(stream);
-        self.register(key)
+        self.start(key)
     }
 
     fn opening_of<'p>(&self, key: usize, role: Role, path: &'p str) -> io::Result<Opening<'p>> {
         let ((second, third), rcvbuf_bytes) = match role {
-            Role::Steady | Role::Returning => (LIVE_SOURCE, None),
+            Role::Steady | Role::Bystander | Role::Returning => (LIVE_SOURCE, None),
             Role::Stalled => (STALLED_SOURCE, Some(STALLED_RCVBUF_BYTES)),
         };
         let host = u8::try_from(1 + key / STREAMS_PER_SOURCE).map_err(io::Error::other)?;
@@ -255,9 +298,26 @@ impl Generator {
         Ok(Opening { target: self.target, source, path, rcvbuf_bytes, mss_bytes: self.mss_bytes })
     }
 
-    fn register(&mut self, key: usize) -> io::Result<()> {
+    fn start(&mut self, key: usize) -> io::Result<()> {
         self.started += 1;
-        let Some(socket) = &mut self.streams[key].socket else { return Ok(()) };
-        self.poll.registry().register(socket, Token(key), Interest::READABLE | Interest::WRITABLE)
+        let (socket, registry) = self.registered(key);
+        socket.map_or(Ok(()), |socket| {
+            registry.register(socket, Token(key), Interest::READABLE | Interest::WRITABLE)
+        })
+    }
+
+    /// A stream's socket, and where it is registered.
+    fn registered(&mut self, key: usize) -> (Option<&mut TcpStream>, &Registry) {
+        let Stream { socket, role, .. } = &mut self.streams[key];
+        let poll = if *role == Role::Bystander { &self.bystanders } else { &self.poll };
+        (socket.as_mut(), poll.registry())
+    }
+}
+
+/// Polls; a signal is no error.
+fn wait(poll: &mut Poll, ready: &mut Events, timeout: Duration) -> io::Result<()> {
+    match poll.poll(ready, Some(timeout)) {
+        Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
     }
 }

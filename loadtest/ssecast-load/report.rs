@@ -1,7 +1,7 @@
-//! Medians and ratios of many runs, as a Markdown table: the figures that ssecast has to show.
+//! The figures that ssecast has to show, as Markdown tables: beside the other servers, and against itself.
 //!
-//! A ratio is that of two runs of the same repetition; the table has the median of the ratios. Runs in
-//! which frames were lost or streams closed do not count.
+//! A ratio is that of two runs of the same repetition; a table has the median of the ratios. Runs in which
+//! events were lost or streams closed do not count.
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,208 +10,224 @@ use crate::args::ReportOptions;
 use crate::record::Record;
 
 const FLOOR: &str = "floor";
+const NCHAN: &str = "nchan";
 const SSECAST: &str = "ssecast";
 const REDIS_FLOOR: &str = "redis_floor";
 /// ssecast whose Redis was killed before the run.
 const REDIS_KILLED: &str = "redis-killed";
 
-/// Which runs, and what of them.
-#[derive(Clone, Copy)]
-struct Series {
-    label: &'static str,
-    scenario: &'static str,
-    /// Which of the scenario's variants.
-    variant: fn(&Record) -> bool,
-    metric: &'static str,
-}
+/// A value for each repetition that has one.
+type Values = Vec<(u64, f64)>;
 
-/// What a figure has to keep to.
+/// What is taken of the runs with a label.
+type Take = Box<dyn Fn(&[Record], &str) -> Values>;
+
+/// What a value or a ratio has to keep to.
 #[derive(Clone, Copy)]
 enum Bound {
     AtMost(f64),
     AtLeast(f64),
-    /// Shown, without a bound.
-    Shown,
 }
 
-/// A line of the table.
-struct Figure {
+/// A line of the table of all servers.
+struct Beside {
     title: &'static str,
-    measured: Series,
-    /// What it is divided by; without it the bound is that of the measured median.
-    compared: Option<Series>,
-    bound: Bound,
+    take: Take,
+    /// Of the value itself, of its ratio to the floor's, of its ratio to Nchan's.
+    own: Option<Bound>,
+    to_floor: Option<Bound>,
+    to_nchan: Option<Bound>,
 }
 
-fn any(_: &Record) -> bool {
-    true
+/// A line of the table in which ssecast is compared with one other run.
+struct Against {
+    title: &'static str,
+    measured: Values,
+    compared: Option<Values>,
+    /// Of the ratio, where there is one; else of the value.
+    bound: Option<Bound>,
 }
 
-fn with_stalled(record: &Record) -> bool {
-    record.stalled > 0
-}
-
-fn without_stalled(record: &Record) -> bool {
-    record.stalled == 0
-}
-
-fn one_stream(record: &Record) -> bool {
-    record.streams == 1
-}
-
-fn many_streams(record: &Record) -> bool {
-    record.streams > 1
-}
-
-/// A burst as large as the one that goes through Redis.
-fn large_burst(record: &Record) -> bool {
-    record.get("events_per_burst") == Some(1_000.0)
-}
-
-fn small_burst(record: &Record) -> bool {
-    !large_burst(record)
-}
-
-/// Streams take segments as on Ethernet.
-fn ethernet(record: &Record) -> bool {
-    record.mss_bytes > 0
-}
-
-/// Streams take segments of 64 KiB.
-fn loopback(record: &Record) -> bool {
-    record.mss_bytes == 0
-}
-
-/// Those of the ways through Redis.
-fn redis_figures() -> Vec<Figure> {
-    let series = |label, scenario, metric| Series { label, scenario, variant: any, metric };
-    let ingest = |title, metric, bound| Figure {
-        title,
-        measured: Series { variant: ethernet, ..series(SSECAST, "ingest", metric) },
-        compared: Some(series(REDIS_FLOOR, "feed", metric)),
-        bound,
-    };
-    let burst = |title, metric, bound| Figure {
-        title,
-        measured: series(SSECAST, "redis-burst", metric),
-        compared: Some(Series { variant: large_burst, ..series(FLOOR, "burst", metric) }),
-        bound,
-    };
-    let killed = |title, metric, bound| Figure {
-        title,
-        measured: series(REDIS_KILLED, "redis-health", metric),
-        compared: Some(series(SSECAST, "redis-health", metric)),
-        bound,
-    };
-    let ingest_alone = |title, variant, metric, bound| Figure {
-        title,
-        measured: Series { variant, ..series(SSECAST, "ingest", metric) },
-        compared: None,
-        bound,
-    };
+/// Those beside the floor and Nchan.
+fn beside() -> Vec<Beside> {
+    let fanout = |streams, name| metric("fanout", move |record| record.streams == streams, name);
+    let burst = |name| metric("burst", |record| !record.via_redis && small_burst(record), name);
+    let idle = |name| metric("idle", |_| true, name);
+    let storm = |name| metric("storm", |_| true, name);
+    let line = |title, take| Beside { title, take, own: None, to_floor: None, to_nchan: None };
     vec![
-        ingest_alone(
-            "7. from Redis to one stream: events/s",
-            ethernet,
-            "events_per_s",
-            Bound::AtLeast(150_000.0),
-        ),
-        ingest(
-            "or from Redis to one stream: events/s, to the crate's loop",
-            "events_per_s",
-            Bound::AtLeast(0.85),
-        ),
-        ingest(
-            "from Redis to one stream: CPU µs per event, to the crate's loop",
-            "cpu_us_per_event",
-            Bound::Shown,
-        ),
-        ingest_alone(
-            "from Redis: busy share of the server's core, %",
-            ethernet,
-            "server_busy_pct",
-            Bound::Shown,
-        ),
-        ingest_alone(
-            "from Redis to one stream with segments of 64 KiB: events/s",
-            loopback,
-            "events_per_s",
-            Bound::Shown,
-        ),
-        burst("8. burst from Redis: deliveries/s, to the floor", "deliveries_per_s", Bound::AtLeast(10.0)),
-        burst("burst from Redis: CPU µs per delivery, to the floor", "cpu_us_per_delivery", Bound::Shown),
-        killed("9. Redis killed: `/healthz` p99 µs, to Redis up", "health_p99_us", Bound::AtMost(1.2)),
-        killed("Redis killed: answer to a publish, p99 µs, to Redis up", "publish_p99_us", Bound::Shown),
+        Beside {
+            to_floor: Some(Bound::AtMost(1.08)),
+            ..line("CPU µs per delivery, 5 000 streams, single events", fanout(5_000, "cpu_us_per_delivery"))
+        },
+        line("CPU µs per delivery, 1 000 streams", fanout(1_000, "cpu_us_per_delivery")),
+        line("CPU µs per delivery, 15 000 streams", fanout(15_000, "cpu_us_per_delivery")),
+        Beside {
+            to_floor: Some(Bound::AtMost(1.0)),
+            ..line("CPU per delivery, 15 000 streams by 1 000 streams", Box::new(growth))
+        },
+        Beside {
+            to_floor: Some(Bound::AtLeast(15.0)),
+            to_nchan: Some(Bound::AtLeast(20.0)),
+            ..line("deliveries/s, 64 events at once to 2 000 streams", burst("deliveries_per_s"))
+        },
+        line("CPU µs per delivery in it", burst("cpu_us_per_delivery")),
+        line("latency p50 µs, 15 000 streams, single events", fanout(15_000, "latency_p50_us")),
+        Beside {
+            to_floor: Some(Bound::AtMost(1.1)),
+            ..line("latency p99 µs, 15 000 streams, single events", fanout(15_000, "latency_p99_us"))
+        },
+        Beside {
+            own: Some(Bound::AtMost(250.0)),
+            ..line("resident bytes per idle stream, 15 000 streams", idle("rss_per_stream_bytes"))
+        },
+        Beside {
+            to_floor: Some(Bound::AtLeast(0.9)),
+            ..line("streams opened per second, 15 000 streams", idle("opened_per_s"))
+        },
+        line("CPU µs per opened stream", idle("cpu_us_per_open")),
+        line("CPU µs per event for one of 10 000 topics", topics(|streams| streams > 1)),
+        Beside {
+            own: Some(Bound::AtMost(5.0)),
+            ..line(
+                "15 000 streams reconnect at once: latency p99 of 1 000 others, by that in calm",
+                storm("storm_latency_ratio"),
+            )
+        },
+        line("until all of them are live and complete, s", storm("storm_complete_s")),
     ]
 }
 
-fn figures() -> Vec<Figure> {
-    let series = |label, scenario, variant, metric| Series { label, scenario, variant, metric };
-    let against_floor = |title, scenario, metric, bound| Figure {
-        title,
-        measured: series(SSECAST, scenario, small_burst, metric),
-        compared: Some(series(FLOOR, scenario, small_burst, metric)),
-        bound,
+/// Those of ssecast alone.
+fn against(records: &[Record]) -> Vec<Against> {
+    let own = |scenario, is_variant: fn(&Record) -> bool, name| {
+        metric(scenario, is_variant, name)(records, SSECAST)
     };
-    let alone = |title, scenario, metric, bound| Figure {
-        title,
-        measured: series(SSECAST, scenario, any, metric),
-        compared: None,
-        bound,
+    let line = |title, measured, compared| Against { title, measured, compared, bound: None };
+    let slow = |title, name| {
+        let stalled = own("slow", |record| record.stalled > 0, name);
+        line(title, stalled, Some(own("slow", |record| record.stalled == 0, name)))
     };
-    let slow = |title, metric, bound| Figure {
-        title,
-        measured: series(SSECAST, "slow", with_stalled, metric),
-        compared: Some(series(SSECAST, "slow", without_stalled, metric)),
-        bound,
-    };
+    let mut lines = vec![
+        Against {
+            bound: Some(Bound::AtMost(1.5)),
+            ..line(
+                "one of 10 000 topics: CPU µs per event, to a single stream",
+                topics(|streams| streams > 1)(records, SSECAST),
+                Some(topics(|streams| streams == 1)(records, SSECAST)),
+            )
+        },
+        Against {
+            bound: Some(Bound::AtMost(1.2)),
+            ..slow("1 000 stalled beside 4 000 live: latency p99 µs, to none stalled", "latency_p99_us")
+        },
+        slow("the same: resident bytes", "rss_measured_bytes"),
+        slow("stalled past the bound: resident bytes", "rss_overrun_bytes"),
+        Against {
+            bound: Some(Bound::AtMost(10_000.0)),
+            ..line(
+                "`/healthz` during broadcasts to 15 000 streams: p99 µs",
+                own("health", |record| record.rate == 0, "health_p99_us"),
+                None,
+            )
+        },
+        Against {
+            bound: Some(Bound::AtMost(0.1)),
+            ..line(
+                "soak: growth of resident memory, % an hour",
+                own("soak", |_| true, "rss_slope_pct_per_hour"),
+                None,
+            )
+        },
+        Against {
+            bound: Some(Bound::AtMost(1.0)),
+            ..line(
+                "soak: open descriptors at the end, to those at the start",
+                own("soak", |_| true, "descriptors_after"),
+                Some(own("soak", |_| true, "descriptors_before")),
+            )
+        },
+    ];
+    lines.extend(against_redis(records));
+    lines
+}
+
+/// Those of the ways through Redis.
+fn against_redis(records: &[Record]) -> Vec<Against> {
+    let ingest = |is_variant: fn(&Record) -> bool, name| metric("ingest", is_variant, name)(records, SSECAST);
+    // Segments as on Ethernet, or those of 64 KiB that loopback has.
+    let (ethernet, loopback): (fn(&Record) -> bool, fn(&Record) -> bool) =
+        (|record| record.mss_bytes > 0, |record| record.mss_bytes == 0);
+    let feed = |name| Some(metric("feed", |_| true, name)(records, REDIS_FLOOR));
+    let health = |label, name| metric("health", |record| record.rate > 0, name)(records, label);
+    let line = |title, measured, compared| Against { title, measured, compared, bound: None };
     vec![
-        against_floor(
-            "1. one at a time: CPU µs per delivery, to the floor",
-            "fanout",
-            "cpu_us_per_delivery",
-            Bound::AtMost(1.15),
+        Against {
+            bound: Some(Bound::AtLeast(150_000.0)),
+            ..line("from Redis to one stream: events/s", ingest(ethernet, "events_per_s"), None)
+        },
+        line("the same, to the `redis` crate's loop", ingest(ethernet, "events_per_s"), feed("events_per_s")),
+        line(
+            "its CPU µs per event, to the crate's loop",
+            ingest(ethernet, "cpu_us_per_event"),
+            feed("cpu_us_per_event"),
         ),
-        against_floor(
-            "one at a time: latency p99 µs, to the floor",
-            "fanout",
-            "latency_p99_us",
-            Bound::Shown,
+        line(
+            "from Redis to one stream with segments of 64 KiB: events/s",
+            ingest(loopback, "events_per_s"),
+            None,
         ),
-        against_floor(
-            "2. burst: deliveries/s, to the floor",
-            "burst",
-            "deliveries_per_s",
-            Bound::AtLeast(12.0),
-        ),
-        against_floor(
-            "burst: CPU µs per delivery, to the floor",
-            "burst",
-            "cpu_us_per_delivery",
-            Bound::Shown,
-        ),
-        alone("burst: busy share of the server's core, %", "burst", "server_busy_pct", Bound::Shown),
-        alone("burst: busy share of the generator's core, %", "burst", "generator_busy_pct", Bound::Shown),
-        alone("3. idle: resident bytes per stream", "idle", "rss_per_stream_bytes", Bound::Shown),
-        slow("4. stalled beside live: latency p99 µs, to none stalled", "latency_p99_us", Bound::AtMost(1.2)),
-        slow("stalled beside live: resident bytes, to none stalled", "rss_measured_bytes", Bound::Shown),
-        slow("stalled past the bound: resident bytes, to none stalled", "rss_overrun_bytes", Bound::Shown),
-        slow(
-            "stalled past the bound: latency p99 µs, to none stalled",
-            "overrun_latency_p99_us",
-            Bound::Shown,
-        ),
-        alone("5. /healthz during a broadcast: p99 µs", "health", "health_p99_us", Bound::AtMost(10_000.0)),
-        Figure {
-            title: "6. one topic of many: CPU µs per event, to a single stream",
-            measured: series(SSECAST, "topics", many_streams, "cpu_us_per_event"),
-            compared: Some(series(SSECAST, "topics", one_stream, "cpu_us_per_event")),
-            bound: Bound::AtMost(2.0),
+        Against {
+            bound: Some(Bound::AtLeast(10.0)),
+            ..line(
+                "1 000 events at once from Redis to 2 000 streams: deliveries/s, to the floor by HTTP",
+                metric("burst", |record| record.via_redis, "deliveries_per_s")(records, SSECAST),
+                Some(metric("burst", |record| !small_burst(record), "deliveries_per_s")(records, FLOOR)),
+            )
+        },
+        Against {
+            bound: Some(Bound::AtMost(1.2)),
+            ..line(
+                "Redis killed: `/healthz` p99 µs, to Redis up",
+                health(REDIS_KILLED, "health_p99_us"),
+                Some(health(SSECAST, "health_p99_us")),
+            )
         },
     ]
 }
 
-/// Prints the table for the results in the files.
+/// A metric of the runs of a scenario that are of this kind.
+fn metric(
+    scenario: &'static str,
+    is_variant: impl Fn(&Record) -> bool + 'static,
+    name: &'static str,
+) -> Take {
+    Box::new(move |records, label| {
+        let counts = |record: &&Record| {
+            record.label == label && record.scenario == scenario && is_variant(record) && record.is_clean()
+        };
+        let value = |record: &Record| Some((record.repetition, record.get(name)?));
+        records.iter().filter(counts).filter_map(value).collect()
+    })
+}
+
+fn topics(has: fn(usize) -> bool) -> Take {
+    metric("topics", move |record| has(record.streams), "cpu_us_per_event")
+}
+
+fn small_burst(record: &Record) -> bool {
+    record.get("events_per_burst").is_some_and(|events| events < 1_000.0)
+}
+
+/// CPU per delivery with many streams by that with few.
+fn growth(records: &[Record], label: &str) -> Values {
+    let with = |streams| {
+        metric("fanout", move |record| record.streams == streams, "cpu_us_per_delivery")(records, label)
+    };
+    ratios(&with(15_000), &with(1_000))
+}
+
+/// Prints the tables for the results in the files.
 pub(crate) fn write(options: &ReportOptions) -> io::Result<()> {
     let mut records: Vec<Record> = Vec::new();
     for path in &options.results {
@@ -220,182 +236,239 @@ pub(crate) fn write(options: &ReportOptions) -> io::Result<()> {
             records.push(serde_json::from_str(line).map_err(io::Error::other)?);
         }
     }
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "| figure | runs | measured (median) | compared with | ratio (min to max) | bound | kept |"
-    )?;
-    writeln!(out, "|---|---|---|---|---|---|---|")?;
-    for figure in figures().into_iter().chain(redis_figures()) {
-        writeln!(out, "{}", line(&figure, &records))?;
+    io::stdout().lock().write_all(tables(&records).as_bytes())
+}
+
+fn tables(records: &[Record]) -> String {
+    let mut text = String::from(
+        "| figure | ssecast | floor | Nchan | ÷ floor (min to max) | ÷ Nchan (min to max) | to reach | reached |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    text.extend(beside().iter().map(|line| line.row(records)));
+    text.push_str(
+        "\n| figure | runs | ssecast | compared with | ratio (min to max) | to reach | reached |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    text.extend(against(records).iter().map(Against::row));
+    text
+}
+
+impl Beside {
+    fn row(&self, records: &[Record]) -> String {
+        let [own, floor, nchan] = [SSECAST, FLOOR, NCHAN].map(|label| (self.take)(records, label));
+        let (to_floor, to_nchan) = (ratios(&own, &floor), ratios(&own, &nchan));
+        let judged = [
+            (self.own, median(&own), ""),
+            (self.to_floor, median(&to_floor), " × floor"),
+            (self.to_nchan, median(&to_nchan), " × Nchan"),
+        ];
+        let bounds = judged.iter().filter_map(|(bound, value, of)| Some((bound.as_ref()?, *value, of)));
+        let (to_reach, reached): (Vec<_>, Vec<_>) =
+            bounds.map(|(bound, value, of)| (format!("{}{of}", bound.text()), bound.verdict(value))).unzip();
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            self.title,
+            number(median(&own)),
+            number(median(&floor)),
+            number(median(&nchan)),
+            range(&to_floor),
+            range(&to_nchan),
+            to_reach.join(", "),
+            reached.join(", "),
+        )
     }
-    Ok(())
 }
 
-fn line(figure: &Figure, records: &[Record]) -> String {
-    let measured = figure.measured.values(records);
-    let compared = figure.compared.map(|series| series.values(records));
-    let ratios = compared.as_deref().map(|compared| ratios(&measured, compared)).unwrap_or_default();
-    let (measured, compared) = (values(&measured), compared.as_deref().map(values));
-    let judged = if compared.is_some() { median(&ratios) } else { median(&measured) };
-    let range = match (ratios.iter().copied().reduce(f64::min), ratios.iter().copied().reduce(f64::max)) {
-        (Some(min), Some(max)) => {
-            format!("{} ({} to {})", number(median(&ratios)), number(Some(min)), number(Some(max)))
-        }
-        _ => String::new(),
-    };
-    let (bound, kept) = figure.bound.judge(judged);
-    format!(
-        "| {} | {} | {} | {} | {range} | {bound} | {kept} |",
-        figure.title,
-        measured.len(),
-        number(median(&measured)),
-        compared.map(|values| number(median(&values))).unwrap_or_default(),
-    )
-}
-
-impl Series {
-    /// Its values, each with the number of its repetition.
-    fn values(&self, records: &[Record]) -> Vec<(u64, f64)> {
-        let counts = |record: &&Record| {
-            record.label == self.label
-                && record.scenario == self.scenario
-                && (self.variant)(record)
-                && record.is_clean()
-        };
-        let value = |record: &Record| Some((record.repetition, record.get(self.metric)?));
-        records.iter().filter(counts).filter_map(value).collect()
+impl Against {
+    fn row(&self) -> String {
+        let ratios = self.compared.as_deref().map(|compared| ratios(&self.measured, compared));
+        let judged = median(ratios.as_deref().unwrap_or(&self.measured));
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            self.title,
+            self.measured.len(),
+            number(median(&self.measured)),
+            self.compared.as_deref().map_or_else(String::new, |values| number(median(values))),
+            ratios.as_deref().map_or_else(String::new, range),
+            self.bound.map_or_else(String::new, |bound| bound.text()),
+            self.bound.map_or("", |bound| bound.verdict(judged)),
+        )
     }
 }
 
 impl Bound {
-    fn judge(self, value: Option<f64>) -> (String, &'static str) {
-        let word = |kept: Option<bool>| match kept {
+    fn text(self) -> String {
+        match self {
+            Self::AtMost(most) => format!("≤ {}", number(Some(most))),
+            Self::AtLeast(least) => format!("≥ {}", number(Some(least))),
+        }
+    }
+
+    fn verdict(self, value: Option<f64>) -> &'static str {
+        let is_kept = value.map(|value| match self {
+            Self::AtMost(most) => value <= most,
+            Self::AtLeast(least) => value >= least,
+        });
+        match is_kept {
             Some(true) => "yes",
             Some(false) => "**no**",
             None => "not measured",
-        };
-        match self {
-            Self::AtMost(most) => (format!("≤ {}", number(Some(most))), word(value.map(|v| v <= most))),
-            Self::AtLeast(least) => (format!("≥ {}", number(Some(least))), word(value.map(|v| v >= least))),
-            Self::Shown => (String::new(), ""),
         }
     }
 }
 
-fn values(numbered: &[(u64, f64)]) -> Vec<f64> {
-    numbered.iter().map(|(_, value)| *value).collect()
-}
-
 /// `measured` by `compared`, for each repetition that has both.
-fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Vec<f64> {
+fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Values {
     let of = |repetition: u64| compared.iter().find(|(other, _)| *other == repetition);
-    measured.iter().filter_map(|(repetition, value)| Some(value / of(*repetition)?.1)).collect()
+    let ratio = |(repetition, value): &(u64, f64)| Some((*repetition, value / of(*repetition)?.1));
+    measured.iter().filter_map(ratio).collect()
 }
 
 /// The middle value; of an even number, the mean of the two in the middle.
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
+fn median(values: &[(u64, f64)]) -> Option<f64> {
+    let mut sorted: Vec<_> = values.iter().map(|(_, value)| *value).collect();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
     Some(if sorted.len() % 2 == 1 { upper } else { (sorted[middle - 1] + upper) / 2.0 })
 }
 
-/// A number with the digits that mean something; a dash for none.
-fn number(value: Option<f64>) -> String {
-    match value {
+/// The median of values with their range; a dash for none.
+fn range(values: &[(u64, f64)]) -> String {
+    let bounds = values.iter().map(|(_, value)| (*value, *value));
+    match bounds.reduce(|(min, max), (value, _)| (min.min(value), max.max(value))) {
+        Some((min, max)) => {
+            format!("{} ({} to {})", number(median(values)), number(Some(min)), number(Some(max)))
+        }
         None => "–".to_owned(),
-        Some(value) if value.abs() >= 1_000.0 => format!("{value:.0}"),
-        Some(value) if value.abs() >= 100.0 => format!("{value:.1}"),
-        Some(value) => format!("{value:.2}"),
     }
+}
+
+/// A number with the digits that mean something, thousands apart; a dash for none.
+fn number(value: Option<f64>) -> String {
+    let Some(value) = value else { return "–".to_owned() };
+    if value.abs() < 100.0 {
+        return format!("{value:.2}");
+    }
+    let digits = format!("{value:.0}");
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |digits| ("-", digits));
+    let mut text = String::from(sign);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Metric;
 
-    fn record(repetition: u64, label: &str, value: f64) -> Record {
-        Record {
+    fn record(repetition: u64, label: &str, scenario: &str, metrics: &[(&str, f64)]) -> Record {
+        let mut record = Record {
             label: label.to_owned(),
             repetition,
-            scenario: "fanout".to_owned(),
-            streams: 10,
-            stalled: 0,
-            payload_bytes: 200,
-            metrics: vec![Metric { name: "cpu_us_per_delivery".to_owned(), value }],
+            scenario: scenario.to_owned(),
+            streams: 5_000,
             ..Record::default()
+        };
+        for (name, value) in metrics {
+            record.set(name, *value);
         }
+        record
+    }
+
+    fn row(records: &[Record], title: &str) -> String {
+        let tables = tables(records);
+        tables.lines().find(|line| line.starts_with(&format!("| {title}"))).unwrap().to_owned()
     }
 
     #[test]
     fn medians_of_odd_and_even_numbers_and_of_none() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        let numbered = |values: &[f64]| values.iter().map(|value| (0, *value)).collect::<Vec<_>>();
+        assert_eq!(median(&numbered(&[3.0, 1.0, 2.0])), Some(2.0));
+        assert_eq!(median(&numbered(&[4.0, 1.0, 2.0, 3.0])), Some(2.5));
         assert_eq!(median(&[]), None);
     }
 
     #[test]
-    fn ratios_are_those_of_one_repetition() {
-        let records = [
-            record(1, FLOOR, 5.0),
-            record(2, SSECAST, 12.0),
-            record(1, SSECAST, 5.5),
-            record(2, FLOOR, 10.0),
-        ];
-        let line = line(&figures()[0], &records);
-        assert!(line.ends_with("| 2 | 8.75 | 7.50 | 1.15 (1.10 to 1.20) | ≤ 1.15 | yes |"), "{line}");
+    fn numbers_have_their_thousands_apart() {
+        for (value, text) in
+            [(1.054, "1.05"), (999.6, "1 000"), (1_234_567.0, "1 234 567"), (-4_000.0, "-4 000")]
+        {
+            assert_eq!(number(Some(value)), text);
+        }
     }
 
     #[test]
-    fn a_run_that_lost_frames_does_not_count() {
-        let mut lossy = record(1, SSECAST, 5.0);
-        lossy.set("missing", 1.0);
-        assert!(line(&figures()[0], &[record(1, FLOOR, 5.0), lossy]).contains("| 0 | – | 5.00 |  |"));
+    fn ratios_are_those_of_one_repetition() {
+        let cpu =
+            |repetition, label, value| record(repetition, label, "fanout", &[("cpu_us_per_delivery", value)]);
+        let records = [
+            cpu(1, FLOOR, 5.0),
+            cpu(2, SSECAST, 10.6),
+            cpu(1, SSECAST, 5.3),
+            cpu(2, FLOOR, 10.0),
+            cpu(2, NCHAN, 21.2),
+        ];
+        assert_eq!(
+            row(&records, "CPU µs per delivery, 5 000"),
+            "| CPU µs per delivery, 5 000 streams, single events | 7.95 | 7.50 | 21.20 | 1.06 (1.06 to 1.06) \
+             | 0.50 (0.50 to 0.50) | ≤ 1.08 × floor | yes |"
+        );
+    }
+
+    #[test]
+    fn a_run_that_lost_events_does_not_count() {
+        let lossy = [("cpu_us_per_delivery", 5.0), ("missing", 1.0)];
+        let records = [
+            record(1, FLOOR, "fanout", &[("cpu_us_per_delivery", 5.0)]),
+            record(1, SSECAST, "fanout", &lossy),
+        ];
+        assert!(
+            row(&records, "CPU µs per delivery, 5 000")
+                .ends_with("| – | 5.00 | – | – | – | ≤ 1.08 × floor | not measured |")
+        );
+    }
+
+    #[test]
+    fn growth_is_that_of_each_server_by_itself() {
+        let run = |label, streams, value| {
+            let record = record(1, label, "fanout", &[("cpu_us_per_delivery", value)]);
+            Record { streams, ..record }
+        };
+        let records = [
+            run(FLOOR, 1_000, 4.0),
+            run(FLOOR, 15_000, 6.0),
+            run(SSECAST, 1_000, 4.0),
+            run(SSECAST, 15_000, 6.6),
+        ];
+        let row = row(&records, "CPU per delivery, 15 000 streams by");
+        assert!(row.contains("| 1.65 | 1.50 |") && row.ends_with("| **no** |"), "{row}");
     }
 
     #[test]
     fn a_burst_is_compared_with_one_of_its_size() {
-        let burst = |label, scenario: &str, events, value| {
-            let mut record = record(1, label, 1.0);
-            record.scenario = scenario.to_owned();
-            record.metrics.clear();
-            record.set("events_per_burst", events);
-            record.set("deliveries_per_s", value);
-            record
+        let burst = |label, events, value| {
+            record(1, label, "burst", &[("events_per_burst", events), ("deliveries_per_s", value)])
         };
-        let records = [
-            burst(FLOOR, "burst", 64.0, 3.0),
-            burst(FLOOR, "burst", 1_000.0, 4.0),
-            burst(SSECAST, "burst", 64.0, 60.0),
-            burst(SSECAST, "redis-burst", 1_000.0, 60.0),
-        ];
-        let lines: Vec<_> =
-            figures().iter().chain(&redis_figures()).map(|figure| line(figure, &records)).collect();
-        let of = |title: &str| lines.iter().find(|line| line.starts_with(title)).unwrap();
-        assert!(of("| 2. burst").contains("| 20.00 (20.00 to 20.00) |"));
-        assert!(of("| 8. burst").contains("| 15.00 (15.00 to 15.00) |"));
+        let redis = Record { via_redis: true, ..burst(SSECAST, 1_000.0, 60.0) };
+        let records =
+            [burst(FLOOR, 64.0, 3.0), burst(FLOOR, 1_000.0, 4.0), burst(SSECAST, 64.0, 60.0), redis];
+        assert!(row(&records, "deliveries/s, 64").contains("| 20.00 (20.00 to 20.00) |"));
+        assert!(row(&records, "1 000 events at once from Redis").contains("| 15.00 (15.00 to 15.00) |"));
     }
 
     #[test]
     fn segments_of_loopback_are_shown_apart() {
         let ingest = |mss_bytes, value| {
-            let mut record = record(1, SSECAST, 1.0);
-            record.scenario = "ingest".to_owned();
-            record.mss_bytes = mss_bytes;
-            record.set("events_per_s", value);
-            record
+            let record = record(1, SSECAST, "ingest", &[("events_per_s", value)]);
+            Record { mss_bytes, ..record }
         };
         let records = [ingest(1_460, 200_000.0), ingest(0, 6_000.0)];
-        let lines: Vec<_> = redis_figures().iter().map(|figure| line(figure, &records)).collect();
-        assert!(lines[0].ends_with("| 1 | 200000 |  |  | ≥ 150000 | yes |"), "{}", lines[0]);
-        assert!(lines.iter().any(|line| line.contains("64 KiB: events/s | 1 | 6000 |")), "{lines:?}");
-    }
-
-    #[test]
-    fn what_was_not_measured_is_not_kept() {
-        assert!(line(&figures()[0], &[]).ends_with("| ≤ 1.15 | not measured |"));
+        assert!(row(&records, "from Redis to one stream: events/s").ends_with("| ≥ 150 000 | yes |"));
+        assert!(row(&records, "from Redis to one stream with segments").contains("| 6 000 |"));
     }
 }

@@ -17,6 +17,8 @@ use crate::tally::Tally;
 pub(crate) enum Role {
     /// Reads, and stays.
     Steady,
+    /// The same while others come back: it is read first, or its latency would be that of the generator.
+    Bystander,
     /// Reads, and reconnects now and then.
     Returning,
     /// Never reads once it is open.

@@ -45,7 +45,7 @@ impl Tally {
 
     pub(crate) fn record_latency(&mut self, role: Role, ns: u64) {
         match role {
-            Role::Steady => self.steady.saturating_record(ns),
+            Role::Steady | Role::Bystander => self.steady.saturating_record(ns),
             Role::Returning => self.returning.saturating_record(ns),
             Role::Stalled => {}
         }

@@ -5,10 +5,11 @@
 //! and logs nothing: bytes leave through a `Wire`, time comes as an argument, and what is to be closed is
 //! asked for by `poll_closed`.
 //!
-//! Invariants: a client stands in exactly one of an idle list, the ready queue and, blocked, the stall
-//! deadlines; a blocked one without a filter stands in `overdue` as well; a client with a filter stands in
-//! the index from the end of its replay until it has all that it asked for. The ready queue may also hold
-//! keys of clients that are gone; their generation tells.
+//! Invariants: a client stands in exactly one of an idle list, a queue of those that can be written to (`ready`,
+//! or `returning` while it is sent what it missed) and, blocked, the stall deadlines; a blocked one without a
+//! filter stands in `overdue` as well; a client with a filter stands in the index from the end of its replay
+//! until it has all that it asked for. The queues may also hold keys of clients that are gone; their generation
+//! tells.
 
 mod client;
 mod close;
@@ -104,8 +105,10 @@ pub struct Hub {
     log: Log,
     clients: Clients,
     index: Index,
-    /// Clients that are behind and can be written to, first come, first served.
+    /// Clients that are behind and can be written to, first come, first served...
     ready: VecDeque<Key>,
+    /// ...and those of them that are sent what they missed.
+    returning: VecDeque<Key>,
     /// Clients that have everything: those with a cursor, and those with a filter.
     idle_bare: Vec<Key>,
     idle_narrow: Vec<Key>,
@@ -119,6 +122,8 @@ pub struct Hub {
     passes: VecDeque<Pass>,
     /// Keys ever taken out of the ready queue.
     popped: u64,
+    /// Turns that the two queues have taken.
+    turns: u64,
     deliveries: Deliveries,
     closed: VecDeque<Closed>,
     metrics: Metrics,
@@ -136,6 +141,7 @@ impl Hub {
             clients: Clients::default(),
             index: Index::default(),
             ready: VecDeque::new(),
+            returning: VecDeque::new(),
             idle_bare: Vec::new(),
             idle_narrow: Vec::new(),
             overdue: BTreeSet::new(),
@@ -145,6 +151,7 @@ impl Hub {
             drain: None,
             passes: VecDeque::new(),
             popped: 0,
+            turns: 0,
             deliveries: Deliveries::default(),
             closed: VecDeque::new(),
             metrics,
@@ -290,7 +297,7 @@ impl Hub {
         if !is_bare && start.from == self.log.head() {
             self.go_live(key);
         }
-        self.queue_first(key);
+        self.queue_newcomer(key);
     }
 
     /// A client that is to be closed, once each; its bytes are no longer of use.

@@ -1,7 +1,8 @@
 //! The sweep: each client that is behind is written, in one call, all that it lacks.
 //!
 //! First come, first served; a client that took all that one call may hold goes to the end of the queue.
-//! While a sweep runs, new events pile up and later clients take several at once.
+//! While a sweep runs, new events pile up and later clients take several at once. Clients that are sent what they
+//! missed have a queue of their own: when many come back at once, those that stayed do not wait for them.
 
 use std::io::{self, IoSlice};
 
@@ -21,6 +22,8 @@ pub trait Wire {
 
 /// Keys taken out of the queue per send that a sweep may make: those of clients that are gone cost little.
 const VISITS_PER_SEND: usize = 8;
+/// While both queues hold clients, one of so many turns is that of a returning one.
+const RETURNING_EVERY: u64 = 4;
 
 /// Events on their way from the first client to the last.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Hub {
     /// Whether a sweep has anything to do.
     #[must_use]
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || !self.returning.is_empty()
     }
 
     /// Makes up to `sends` sends to clients that are behind; gives back how many it made.
@@ -47,12 +50,28 @@ impl Hub {
         }
         let (mut sent, mut visits) = (0, 0);
         while sent < sends && visits < sends * VISITS_PER_SEND {
-            let Some(key) = self.ready.pop_front() else { break };
-            self.popped += 1;
+            let Some(key) = self.next_ready() else { break };
             visits += 1;
             sent += usize::from(self.flush(key, wire, now));
         }
         sent
+    }
+
+    /// Takes the next client out of the queues.
+    fn next_ready(&mut self) -> Option<Key> {
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(RETURNING_EVERY)
+            && let Some(key) = self.returning.pop_front()
+        {
+            return Some(key);
+        }
+        match self.ready.pop_front() {
+            Some(key) => {
+                self.popped += 1;
+                Some(key)
+            }
+            None => self.returning.pop_front(),
+        }
     }
 
     /// Records what was delivered since the last time as taken at `now`.
@@ -173,8 +192,11 @@ impl Hub {
         }
     }
 
-    /// A newcomer is greeted before others are swept.
-    pub(super) fn queue_first(&mut self, key: Key) {
+    /// A newcomer is greeted before others are swept, unless it has missed something.
+    pub(super) fn queue_newcomer(&mut self, key: Key) {
+        if self.clients.get(key).is_some_and(Client::is_replaying) {
+            return self.returning.push_back(key);
+        }
         self.ready.push_front(key);
         for pass in &mut self.passes {
             pass.until += 1;
@@ -184,7 +206,8 @@ impl Hub {
     pub(super) fn queue(&mut self, key: Key, blocked_since: Option<Mono>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.flow = Flow::Ready { blocked_since };
-        self.ready.push_back(key);
+        let queue = if client.is_replaying() { &mut self.returning } else { &mut self.ready };
+        queue.push_back(key);
     }
 
     /// An idle client has something to be sent again.

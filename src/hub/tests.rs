@@ -150,6 +150,22 @@ fn an_event_for_one_of_many_topics_touches_one_client() {
 }
 
 #[test]
+fn those_who_stay_do_not_wait_for_those_who_come_back() {
+    let mut bench = Bench::with_clients(90, Options::default());
+    (0..20).for_each(|n| bench.publish(&n.to_string()));
+    bench.sweep();
+    let earliest = Subscription { resume: Some("earliest".to_owned()), ..Subscription::default() };
+    (100..1_100).for_each(|index| bench.hub.join(key(index), Vec::new(), earliest.clone(), bench.now));
+    bench.publish("live");
+    bench.hub.sweep(120, &mut bench.wire, bench.now.mono);
+    assert!((0..90).all(|index| bench.received(index).ends_with("live\n\n")));
+    let returned = (100..1_100).filter(|&index| !bench.received(index).is_empty()).count();
+    assert_eq!(returned, 30, "they have their share of the sends");
+    bench.sweep();
+    assert!((100..1_100).all(|index| bench.data(index).len() == 21));
+}
+
+#[test]
 fn stalled_clients_cost_neither_memory_nor_sends() {
     let options = Options { history_bytes: 300_000, ..Options::default() };
     let mut bench = Bench::with_clients(50, options);

@@ -114,6 +114,7 @@ impl<'a> Session<'a> {
         self.record.set("opened_per_s", count as f64 / usage.wall.as_secs_f64());
         let of_each = usage.server_ns.map(|ns| ns as f64 / 1e3 / count as f64);
         self.record.set_some("cpu_us_per_open", of_each);
+        self.record.set("open_generator_busy_pct", usage.own_busy_pct());
         Ok(())
     }
 

@@ -17,7 +17,7 @@ const GONE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    session.open(options.live, Role::Steady, |_| EVENTS_PATH.to_owned())?;
+    session.open(options.live, Role::Bystander, |_| EVENTS_PATH.to_owned())?;
     session.open(options.streams, Role::Returning, |_| EVENTS_PATH.to_owned())?;
     session.warm_up()?;
 
@@ -45,6 +45,9 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let end = session.generator.tally.last_receipt;
     let usage = session.end(&window, end)?;
     session.record_usage(&usage, session.generator.tally.events - before);
+    let p99_us = |name: &str| session.record.get(name);
+    let ratio = p99_us("latency_p99_us").zip(p99_us("calm_latency_p99_us")).map(|(storm, calm)| storm / calm);
+    session.record.set_some("storm_latency_ratio", ratio);
     session.record.set("storm_open_s", open.duration_since(window.start).as_secs_f64());
     session.record.set("storm_complete_s", usage.wall.as_secs_f64());
     session

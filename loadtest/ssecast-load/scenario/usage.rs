@@ -76,10 +76,15 @@ impl Usage {
         ns as f64 / self.wall.as_nanos().max(1) as f64 * 100.0
     }
 
+    /// Share of the window that this process ran, in percent.
+    pub(super) fn own_busy_pct(&self) -> f64 {
+        self.busy_pct(self.own_ns)
+    }
+
     /// Records who was busy, and says so where the server was not what limited the pair. What Redis did is
     /// the generator's, where it was recorded: both have one core.
     pub(super) fn record(&self, record: &mut Record) {
-        let own_pct = self.busy_pct(self.own_ns);
+        let own_pct = self.own_busy_pct();
         let server_pct = self.server_ns.map(|ns| self.busy_pct(ns));
         record.set_some("server_busy_pct", server_pct);
         record.set("generator_busy_pct", own_pct);

@@ -6,13 +6,14 @@ use super::super::client::Flow;
 use super::super::{Hub, Key};
 
 pub(super) fn check(hub: &Hub) {
-    let ready: BTreeSet<Key> = hub.ready.iter().copied().collect();
+    let queued = || hub.ready.iter().chain(&hub.returning);
+    let ready: BTreeSet<Key> = queued().copied().collect();
     let mut stalls = 0;
     let mut overdue = BTreeSet::new();
     for (key, client) in hub.clients.iter() {
         let list = if client.is_bare() { &hub.idle_bare } else { &hub.idle_narrow };
         let in_idle = list.iter().filter(|&&idle| idle == key).count();
-        let in_ready = hub.ready.iter().filter(|&&other| other == key).count();
+        let in_ready = queued().filter(|&&other| other == key).count();
         match client.flow {
             Flow::Idle { at } if in_idle == 1 => {
                 assert_eq!(list[at as usize], key);
@@ -39,7 +40,7 @@ pub(super) fn check(hub: &Hub) {
     for key in hub.idle_bare.iter().chain(&hub.idle_narrow) {
         assert!(hub.clients.get(*key).is_some(), "a client that is gone is idle");
     }
-    assert!(ready.len() <= hub.ready.len());
+    assert!(ready.len() <= queued().count());
     check_index(hub);
     let log = &hub.log;
     assert!(log.tail() <= log.history_start() && log.history_start() <= log.head());

@@ -1,5 +1,7 @@
 //! Pages of other origins (Fetch, section 3.2, the CORS protocol).
 
+use std::borrow::Cow;
+
 use crate::http::{Request, Response};
 
 /// Which origins' pages may read answers.
@@ -43,19 +45,19 @@ impl Cors {
 
     /// The headers of an answer to this request.
     #[must_use]
-    pub fn headers(&self, request: &Request) -> Vec<(&'static str, String)> {
+    pub fn headers(&self, request: &Request) -> Vec<(&'static str, Cow<'static, str>)> {
         if self.origins.is_empty() {
             return Vec::new();
         }
         let mut headers = Vec::new();
         if self.is_any() {
-            headers.push(("Access-Control-Allow-Origin", "*".to_owned()));
+            headers.push(("Access-Control-Allow-Origin", "*".into()));
             return headers;
         }
-        headers.push(("Vary", "Origin".to_owned()));
+        headers.push(("Vary", "Origin".into()));
         if let Some(origin) = self.allowed(request) {
-            headers.push(("Access-Control-Allow-Origin", origin.to_owned()));
-            headers.push(("Access-Control-Allow-Credentials", "true".to_owned()));
+            headers.push(("Access-Control-Allow-Origin", origin.to_owned().into()));
+            headers.push(("Access-Control-Allow-Credentials", "true".into()));
         }
         headers
     }

@@ -1,5 +1,7 @@
 //! `POST /publish`: one envelope, an array, or one per line; all or nothing.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::{Context, Decision, Incoming, Refusal, refuse};
@@ -14,7 +16,7 @@ use crate::intake::{Batch, BatchFormat, Error, Intake, Numbering};
 pub struct Publishing {
     format: BatchFormat,
     /// Headers for the answer to a page of another origin.
-    cors: Vec<(&'static str, String)>,
+    cors: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
@@ -71,7 +73,7 @@ impl Publishing {
     }
 
     fn mark(&self, response: Response) -> Response {
-        self.cors.iter().fold(response, |response, (name, value)| response.header(name, value.as_str()))
+        self.cors.iter().fold(response, |response, (name, value)| response.header(name, value.clone()))
     }
 }
 

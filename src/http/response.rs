@@ -2,6 +2,8 @@
 //!
 //! Never holds anything of a request but what a caller puts in; the detail of a problem is ours.
 
+use std::borrow::Cow;
+
 use super::reject::Reject;
 
 /// One answer.
@@ -9,7 +11,7 @@ use super::reject::Reject;
 pub struct Response {
     status: u16,
     /// Values without control characters.
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, Cow<'static, str>)>,
     body: Vec<u8>,
     end: End,
 }
@@ -35,6 +37,9 @@ pub(super) enum Persistence {
     /// It stays, which has to be said in HTTP/1.0.
     KeepAliveSaid,
 }
+
+/// Room for most heads.
+const HEAD_BYTES: usize = 384;
 
 /// Sent unless a header of this name was given.
 const DEFAULTS: [(&str, &str); 2] = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")];
@@ -79,9 +84,12 @@ impl Response {
 
     /// Adds a header. Control characters are left out of its value: it can't become two lines.
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         let mut value = value.into();
-        value.retain(|c| c == '\t' || !c.is_control());
+        let is_control = |c: char| c != '\t' && c.is_control();
+        if value.contains(is_control) {
+            value.to_mut().retain(|c| !is_control(c));
+        }
         self.headers.push((name, value));
         self
     }
@@ -127,7 +135,8 @@ impl Response {
     /// 9.3.2).
     pub(super) fn encode(&self, out: &mut Vec<u8>, to_head: bool, persistence: Persistence) {
         let Self { status, headers, body, .. } = self;
-        out.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", title(*status)).as_bytes());
+        out.reserve(HEAD_BYTES + body.len());
+        push_status(out, *status);
         for (name, value) in headers {
             push_line(out, name, value);
         }
@@ -156,6 +165,15 @@ impl From<Reject> for Response {
     fn from(reject: Reject) -> Self {
         Self::problem(reject.status, reject.reason).closing()
     }
+}
+
+/// The status line (RFC 9112 section 4): a status has three digits.
+fn push_status(out: &mut Vec<u8>, status: u16) {
+    let digit = |unit: u16| b'0' + (status / unit % 10) as u8;
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(&[digit(100), digit(10), digit(1), b' ']);
+    out.extend_from_slice(title(status).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 fn push_line(out: &mut Vec<u8>, name: &str, value: &str) {

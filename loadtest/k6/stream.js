@@ -9,7 +9,7 @@
 // and measure.
 //
 // WHAT STOCK K6 CAN MEASURE. It hands out a body only when the stream has ended, so the times at which single
-// events came are not to be had. What it does know is when the body ended. The server ends
+// events came are not to be had (sse.js has them). What it does know is when the body ended. The server ends
 // a stream with `limit=1` right after its event; `ts_to_end_of_stream` is the time from that event's `ts`
 // until the script had the body. So it is no less than the event's latency: it contains the publisher's
 // request, the closing of the connection, and k6's own work. Its resolution is 1 ms. It is a sample: an event

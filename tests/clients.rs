@@ -6,14 +6,14 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use common::api::{publish, publish_lines};
 use common::events::{order_changed, order_created, tick, tick_data};
+use common::installed::{Running, in_project, of_python, skipped};
 use common::server::{Server, Setup};
 use common::sse::{Item, Parser};
 use common::stream::id_parts;
@@ -29,15 +29,6 @@ struct Seen {
     event: String,
     data: String,
     id: String,
-}
-
-/// Whether the clients are not wanted; says so where it cannot be overlooked.
-fn skipped(client: &str) -> bool {
-    let skip = std::env::var("SSECAST_SKIP_CLIENTS").is_ok_and(|value| value == "1");
-    if skip {
-        eprintln!("SKIPPED: {client} was not tried, SSECAST_SKIP_CLIENTS=1 is set");
-    }
-    skip
 }
 
 /// A server whose clients come back at once.
@@ -84,34 +75,11 @@ fn assert_complete(seen: &[Seen]) {
 }
 
 /// Runs a client to its end while the second half is published.
-fn run(server: &Server, mut client: Command) -> Output {
-    let name = client.get_program().to_string_lossy().into_owned();
+fn run(server: &Server, client: Command) -> Output {
     publish_half(server, 0);
-    let child = client
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{name} cannot be started ({error}); scripts/test installs it"));
-    let id = rustix::process::Pid::from_child(&child);
-    let waiter = std::thread::spawn(move || child.wait_with_output().expect("a child can be waited for"));
+    let running = Running::start(client);
     publish_half(server, 1);
-    let end = Instant::now() + CLIENT_DEADLINE;
-    while !waiter.is_finished() {
-        if Instant::now() > end {
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
-            let output = waiter.join().expect("the waiter does not panic");
-            panic!("{name} still ran after {CLIENT_DEADLINE:?}; it had said:\n{}", said(&output));
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let output = waiter.join().expect("the waiter does not panic");
-    assert!(output.status.success(), "{name}: {}; it said:\n{}", output.status, said(&output));
-    output
-}
-
-fn said(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat()
+    running.succeed(CLIENT_DEADLINE)
 }
 
 /// The events of a script's output, and how often it lost its connection.
@@ -127,10 +95,6 @@ fn parse_output(output: &Output) -> (Vec<Seen>, usize) {
         seen.push(Seen { event: text("event"), data: text("data"), id: text("id") });
     }
     (seen, lost)
-}
-
-fn in_project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 #[test]
@@ -160,17 +124,11 @@ fn curl_reads_and_resumes() {
         // The last connection would wait for more than there is.
         let limit = PER_CONNECTION.min(EVENTS - seen.len());
         curl.arg(url(&server).replace(&format!("limit={PER_CONNECTION}"), &format!("limit={limit}")));
-        let child = curl
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("curl cannot be started ({error}); scripts/test installs it"));
+        let running = Running::start(curl);
         if connections == 0 {
             publish_half(&server, 1);
         }
-        let output = child.wait_with_output().expect("a child can be waited for");
-        assert!(output.status.success(), "curl: {}: {}", output.status, said(&output));
+        let output = running.succeed(CLIENT_DEADLINE);
         for item in Parser::parse(&output.stdout) {
             if let Item::Event(event) = item {
                 seen.push(Seen { event: event.event, data: event.data, id: event.id });
@@ -203,12 +161,8 @@ fn httpx_sse_of_python_reads_and_resumes() {
     if skipped("Python's httpx-sse") {
         return;
     }
-    // `target/tmp` is cargo's; scripts/test makes the environment beside it.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target");
-    let python = target.join("python/bin/python");
-    assert!(python.is_file(), "the Python environment is not there; scripts/test makes it");
     let server = server();
-    let mut client = Command::new(python);
+    let mut client = Command::new(of_python("python"));
     client.arg(in_project("tests/clients/python/read.py")).arg(url(&server)).arg(EVENTS.to_string());
     let (seen, lost) = parse_output(&run(&server, client));
     assert_complete(&seen);

@@ -4,8 +4,17 @@
 
 use std::fmt;
 
+use arrayvec::ArrayString;
+
+/// Digits of a fingerprint.
+const FINGERPRINT_DIGITS: u32 = 16;
+const HEX: [u8; 16] = *b"0123456789abcdef";
 /// The longest instance name, in bytes.
 pub const INSTANCE_BYTES: usize = 32;
+/// The longest id, in bytes.
+const ID_BYTES: usize = INSTANCE_BYTES + "-".len() + MAX_SEQ_DIGITS + "-".len() + FINGERPRINT_DIGITS as usize;
+/// Digits of the largest `u64`.
+const MAX_SEQ_DIGITS: usize = 20;
 
 /// The name of one running server, `[A-Za-z0-9._]`, 1 to 32 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,9 +92,25 @@ impl<'a> EventId<'a> {
     }
 }
 
+impl EventId<'_> {
+    /// The id's text, put together without the machinery of `fmt`: every frame has one.
+    #[must_use]
+    pub fn text(&self) -> ArrayString<ID_BYTES> {
+        let mut text = ArrayString::new();
+        text.push_str(self.instance);
+        text.push('-');
+        text.push_str(itoa::Buffer::new().format(self.seq));
+        text.push('-');
+        for place in (0..FINGERPRINT_DIGITS).rev() {
+            text.push(char::from(HEX[(self.fingerprint.0 >> (4 * place)) as usize % HEX.len()]));
+        }
+        text
+    }
+}
+
 impl fmt::Display for EventId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}-{}", self.instance, self.seq, self.fingerprint)
+        f.write_str(&self.text())
     }
 }
 
@@ -98,6 +123,11 @@ mod tests {
         let id = EventId { instance: "a.b_C9", seq: 18, fingerprint: Fingerprint(0xfe) };
         assert_eq!(id.to_string(), "a.b_C9-18-00000000000000fe");
         assert_eq!(EventId::parse(&id.to_string()), Some(id));
+        let instance = "i".repeat(INSTANCE_BYTES);
+        for fingerprint in [0, 0xfe, 0x0123_4567_89ab_cdef, u64::MAX].map(Fingerprint) {
+            let id = EventId { instance: &instance, seq: u64::MAX, fingerprint };
+            assert_eq!(id.to_string(), format!("{instance}-{}-{fingerprint}", u64::MAX));
+        }
     }
 
     #[test]

@@ -189,8 +189,9 @@ impl Intake {
         }
         let completed;
         if envelope.ts.is_none() {
-            completed = with_ts(envelope.text, now);
-            let ts_text = Some(format!("\"{}\"", timestamp::format(now)).into());
+            let ts_text = ["\"", &timestamp::format(now), "\""].concat();
+            completed = with_ts(envelope.text, &ts_text);
+            let ts_text = Some(ts_text.into());
             envelope = Envelope { text: &completed, ts: Some(now), ts_text, ..envelope };
         }
         let Some(Numbering { origin, next }) = numbering else {
@@ -287,10 +288,10 @@ fn idempotency(envelope: &Envelope<'_>, ts: Wall) -> u64 {
     xxhash_rust::xxh3::xxh3_64_with_seed(envelope.id.as_bytes(), kind ^ ts.as_micros() as u64)
 }
 
-/// The envelope with a time stamp where it had none.
-fn with_ts(text: &str, now: Wall) -> String {
+/// The envelope with a time stamp, a JSON string, where it had none.
+fn with_ts(text: &str, ts: &str) -> String {
     let object = text.strip_suffix('}').unwrap_or(text).trim_ascii_end();
-    format!(r#"{object},"ts":"{}"}}"#, timestamp::format(now))
+    [object, r#","ts":"#, ts, "}"].concat()
 }
 
 /// A mapped envelope: its public name and payload, and nothing that was not asked to be public.

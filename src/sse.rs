@@ -44,7 +44,9 @@ pub fn body_of(frame: &[u8]) -> &[u8] {
 
 /// Appends the `id:` line that starts a frame.
 pub fn encode_id(id: &EventId<'_>, out: &mut Vec<u8>) {
-    write(out, format_args!("id: {id}\n"));
+    out.extend_from_slice(b"id: ");
+    out.extend_from_slice(id.text().as_bytes());
+    out.push(b'\n');
 }
 
 /// Appends a reconnection time alone: a block that a parser takes without dispatching an event.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Context, Decision, Incoming, Refusal, refuse};
 use crate::bus::Receipt;
@@ -17,6 +17,16 @@ pub struct Publishing {
     format: BatchFormat,
     /// Headers for the answer to a page of another origin.
     cors: Vec<(&'static str, Cow<'static, str>)>,
+}
+
+/// What a publisher is told.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    accepted: usize,
+    via: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_id: Option<&'a str>,
 }
 
 pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
@@ -65,11 +75,10 @@ impl Publishing {
     /// The answer to a batch that was accepted.
     #[must_use]
     pub fn accepted(&self, receipt: Receipt) -> Response {
-        let mut answer = json!({ "accepted": receipt.accepted, "via": receipt.via.name() });
-        if let Some(id) = receipt.last_id {
-            answer["lastId"] = id.into();
-        }
-        self.mark(Response::new(202).json(answer.to_string()))
+        let Receipt { accepted, via, last_id } = &receipt;
+        let answer = Answer { accepted: *accepted, via: via.name(), last_id: last_id.as_deref() };
+        let answer = serde_json::to_vec(&answer).expect("numbers and strings can be written");
+        self.mark(Response::new(202).json(answer))
     }
 
     fn mark(&self, response: Response) -> Response {

@@ -60,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) fill_bytes: usize,
     /// What is published after them, past the bound of a client's backlog (`slow`).
     pub(crate) overrun_bytes: usize,
+    /// What any one step may take before the run is given up.
+    pub(crate) patience: Duration,
     /// Where the result is appended, as one line of JSON.
     pub(crate) json: Option<PathBuf>,
 }
@@ -141,6 +143,7 @@ fn common_args(defaults: &Defaults) -> Vec<Arg> {
         text("label", "the server's name in the results").default_value("server"),
         number("repetition", "a number for this run; a report compares those of the same number", 0, 0),
         text("json", "append the result to this file").value_parser(value_parser!(PathBuf)),
+        number("patience", "seconds that any one step may take before the run is given up", 1, 60),
         text("bytes", "payload of an event")
             .value_parser(value_parser!(u64).range(payload_range))
             .default_value(defaults.payload_bytes.to_string()),
@@ -237,6 +240,7 @@ fn options(scenario: Scenario, matches: &ArgMatches) -> Options {
         back: number("back"),
         fill_bytes: size("fill-bytes"),
         overrun_bytes: size("overrun-bytes"),
+        patience: Duration::from_secs(number("patience")),
         json: optional(matches, "json"),
     }
 }

@@ -17,6 +17,7 @@ use crate::args::Options;
 use crate::exchange::{Answer, Exchange};
 use crate::process::Process;
 use crate::progress::Progress;
+use crate::sockets::{self, Stalled};
 use crate::stream::{self, Opening, Phase, Role, Stream};
 use crate::tally::Tally;
 
@@ -34,8 +35,6 @@ const READMITTED_PER_TURN: usize = 32;
 const CHUNK: usize = 16;
 /// Streams per source address: far from the 28 000 ephemeral ports that one has.
 const STREAMS_PER_SOURCE: usize = 4_000;
-/// What any one step may take before the run is given up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// SO_RCVBUF of a stalled stream: it stalls soon.
 const STALLED_RCVBUF_BYTES: usize = 4 * 1024;
 /// Tokens from here on are exchanges, below it streams.
@@ -69,6 +68,8 @@ pub(crate) struct Generator {
     exchanges: Vec<Exchange>,
     buf: Box<[u8]>,
     progress: Progress,
+    /// What any one step may take before the run is given up.
+    patience: Duration,
 }
 
 impl Generator {
@@ -90,6 +91,7 @@ impl Generator {
             started: 0,
             exchanges: Vec::new(),
             buf: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            patience: options.patience,
             progress: Progress::new(options.scenario.name(), options.pid.map(Process::new)),
         })
     }
@@ -122,7 +124,7 @@ impl Generator {
         path: impl Fn(usize) -> String,
     ) -> io::Result<()> {
         let first = self.streams.len();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = self.deadline();
         while self.streams.len() < first + count || self.opening() > 0 {
             while self.streams.len() < first + count && self.opening() < OPENING {
                 self.start_new(&path(self.streams.len() - first), role)?;
@@ -144,6 +146,24 @@ impl Generator {
         Ok(())
     }
 
+    /// Notes which of the stalled streams the server has closed, which none of them sees.
+    pub(crate) fn look_at_stalled(&mut self) -> io::Result<Stalled> {
+        let stalled = sockets::stalled(self.target.port())?;
+        for stream in &mut self.streams {
+            if stream.role != Role::Stalled || stream.phase != Phase::Live {
+                continue;
+            }
+            let local = stream.socket.as_ref().and_then(|socket| socket.local_addr().ok());
+            if let Some(SocketAddr::V4(local)) = local
+                && !stalled.open.contains(&local)
+            {
+                stream.handle_end();
+                self.tally.stalled_closed += 1;
+            }
+        }
+        Ok(stalled)
+    }
+
     /// Has a stream go away.
     pub(crate) fn leave(&mut self, key: usize) {
         self.streams[key].leave();
@@ -154,6 +174,11 @@ impl Generator {
         let opening = self.opening_of(key, self.streams[key].role, path)?;
         self.streams[key].connect(&opening)?;
         self.start(key)
+    }
+
+    /// When a step that begins now is given up.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.patience
     }
 
     /// An error where a stream that reads was closed by the server, or it is past `deadline`.
@@ -194,7 +219,7 @@ impl Generator {
 
     /// Waits for the answer on `key`.
     pub(crate) fn answer(&mut self, key: ExchangeKey) -> io::Result<Answer> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = self.deadline();
         loop {
             if let Some(answer) = self.exchange(key).take_answer() {
                 return Ok(answer);
@@ -205,7 +230,7 @@ impl Generator {
 
     /// Waits until the streams have got `events` events in all.
     pub(crate) fn receive(&mut self, events: u64) -> io::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = self.deadline();
         while self.tally.events < events {
             self.turn_until(deadline, "deliveries")?;
         }
@@ -264,12 +289,8 @@ impl Generator {
             }
         }
         let stream = &mut self.streams[key];
-        if stream.role == Role::Stalled && stream.phase == Phase::Live {
-            if event.is_read_closed() {
-                stream.handle_end();
-                self.tally.stalled_closed += 1;
-            }
-        } else if event.is_readable() {
+        let reads = stream.role != Role::Stalled || stream.phase != Phase::Live;
+        if reads && event.is_readable() {
             stream.handle_readable(&mut self.buf, event.is_read_closed(), self.epoch, &mut self.tally)?;
         }
         Ok(())

@@ -58,6 +58,8 @@ pub(crate) struct Record {
     pub(crate) latency: Vec<Point>,
     /// Of long runs only.
     pub(crate) samples: Vec<Sample>,
+    /// Why the run was given up.
+    pub(crate) error: Option<String>,
     /// The server's own `/stats` at the end, where it has one.
     pub(crate) stats: Option<serde_json::Value>,
 }
@@ -128,7 +130,7 @@ impl Record {
 
     /// Whether every stream got every event once, in order.
     pub(crate) fn is_clean(&self) -> bool {
-        FAULTS.iter().all(|name| self.get(name).is_none_or(|value| value == 0.0))
+        self.error.is_none() && FAULTS.iter().all(|name| self.get(name).is_none_or(|value| value == 0.0))
     }
 
     pub(crate) fn print(&self) -> io::Result<()> {
@@ -144,6 +146,9 @@ impl Record {
         for Metric { name, value } in &self.metrics {
             let digits = if value.fract() == 0.0 { 0 } else { 3 };
             writeln!(out, "  {name:<32} {value:>16.digits$}")?;
+        }
+        if let Some(error) = &self.error {
+            writeln!(out, "  given up: {error}")?;
         }
         Ok(())
     }

@@ -1,17 +1,20 @@
 //! The server's ends of the stalled streams, as the kernel has them: which are open, which are full.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::generator::STALLED_SOURCE;
 
 const ESTABLISHED: &str = "01";
 
 /// The server's sockets whose peer is a stalled stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stalled {
-    /// Not closed by the server.
-    pub(crate) open: u64,
+    /// The streams that the server has not closed. They would not see it: the end comes after what they do not
+    /// read.
+    pub(crate) open: HashSet<SocketAddrV4>,
     /// Those of them with bytes that the client does not take.
     pub(crate) blocked: u64,
 }
@@ -23,9 +26,6 @@ pub(crate) fn stalled(port: u16) -> io::Result<Stalled> {
 
 fn count(table: &str, port: u16) -> Stalled {
     let local_end = format!(":{port:04X}");
-    // Addresses are printed as numbers of this machine's byte order, the last byte of the address first.
-    let (second, third) = STALLED_SOURCE;
-    let network = format!("{third:02X}{second:02X}7F:");
     let mut counted = Stalled::default();
     for row in table.lines().skip(1) {
         let mut fields = row.split_whitespace().skip(1);
@@ -34,13 +34,27 @@ fn count(table: &str, port: u16) -> Stalled {
         else {
             continue;
         };
-        let peer = remote.get(2..2 + network.len());
-        if state == ESTABLISHED && local.ends_with(&local_end) && peer == Some(network.as_str()) {
-            counted.open += 1;
+        if state != ESTABLISHED || !local.ends_with(&local_end) {
+            continue;
+        }
+        if let Some(peer) = address(remote).filter(is_stalled) {
+            counted.open.insert(peer);
             counted.blocked += u64::from(!queues.starts_with("00000000:"));
         }
     }
     counted
+}
+
+/// Reads `0100007F:1F90`: the address is printed as a number of this machine's byte order.
+fn address(text: &str) -> Option<SocketAddrV4> {
+    let (ip, port) = text.split_once(':')?;
+    let ip = Ipv4Addr::from(u32::from_str_radix(ip, 16).ok()?.to_ne_bytes());
+    Some(SocketAddrV4::new(ip, u16::from_str_radix(port, 16).ok()?))
+}
+
+fn is_stalled(peer: &SocketAddrV4) -> bool {
+    let [_, second, third, _] = peer.ip().octets();
+    (second, third) == STALLED_SOURCE
 }
 
 #[cfg(test)]
@@ -56,6 +70,7 @@ mod tests {
             3: 0100007F:1F90 0164007F:8001 01 00004000:00000000 01:00000000 00000000\n\
             4: 0100007F:1F90 01C8007F:8002 04 00004000:00000000 01:00000000 00000000\n\
             5: 01C8007F:8001 0100007F:1F90 01 00000000:00000010 01:00000000 00000000\n";
-        assert_eq!(count(table, 8080), Stalled { open: 2, blocked: 1 });
+        let open = ["127.0.200.1:32769", "127.0.200.2:32769"].map(|peer| peer.parse().unwrap());
+        assert_eq!(count(table, 8080), Stalled { open: open.into(), blocked: 1 });
     }
 }

@@ -65,6 +65,7 @@ impl Comings {
 
     /// Opens the stalled streams again that the server has closed.
     pub(super) fn restall(&mut self, session: &mut Session<'_>) -> io::Result<()> {
+        session.generator.look_at_stalled()?;
         let is_closed = |key: &usize| {
             let stream = &session.generator.streams()[*key];
             stream.role == Role::Stalled && stream.phase == Phase::Closed

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use super::asker::{Asker, Span};
 use super::{EVENTS_PATH, Session};
-use crate::generator::PATIENCE;
 use crate::stream::{Role, nanos};
 use crate::tally;
 
@@ -45,10 +44,11 @@ fn broadcast(session: &mut Session<'_>, asker: &mut Asker) -> io::Result<Span> {
     let start = Instant::now();
     session.publish(session.options.payload_bytes, None)?;
     let deliveries = session.common_deliveries();
+    let deadline = session.generator.deadline();
     while session.generator.tally.events < deliveries {
         session.generator.turn(Duration::from_millis(100))?;
         asker.handle_turn(session)?;
-        session.generator.check(start + PATIENCE, "a broadcast")?;
+        session.generator.check(deadline, "a broadcast")?;
     }
     let end = session.generator.tally.last_receipt;
     session.publisher.finish(&mut session.generator)?;

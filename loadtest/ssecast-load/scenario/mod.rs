@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::args::Options;
 use crate::dialect::{Dialect, Publication};
-use crate::generator::{Generator, PATIENCE};
+use crate::generator::Generator;
 use crate::pace::Pace;
 use crate::payload::Stamp;
 use crate::process::Process;
@@ -53,19 +53,21 @@ pub(crate) fn run(options: &Options) -> io::Result<Record> {
         return feed::run(options);
     }
     let mut session = Session::new(options)?;
-    match options.scenario {
-        Scenario::Feed => {}
-        Scenario::Fanout => fanout::run(&mut session)?,
-        Scenario::Burst => burst::run(&mut session)?,
-        Scenario::Topics => topics::run(&mut session)?,
-        Scenario::Slow => slow::run(&mut session)?,
-        Scenario::Churn => churn::run(&mut session)?,
-        Scenario::Storm => storm::run(&mut session)?,
-        Scenario::Idle => idle::run(&mut session)?,
-        Scenario::Soak => soak::run(&mut session)?,
-        Scenario::Health => health::run(&mut session)?,
-        Scenario::Ingest => ingest::run(&mut session)?,
-    }
+    let done = match options.scenario {
+        Scenario::Feed => Ok(()),
+        Scenario::Fanout => fanout::run(&mut session),
+        Scenario::Burst => burst::run(&mut session),
+        Scenario::Topics => topics::run(&mut session),
+        Scenario::Slow => slow::run(&mut session),
+        Scenario::Churn => churn::run(&mut session),
+        Scenario::Storm => storm::run(&mut session),
+        Scenario::Idle => idle::run(&mut session),
+        Scenario::Soak => soak::run(&mut session),
+        Scenario::Health => health::run(&mut session),
+        Scenario::Ingest => ingest::run(&mut session),
+    };
+    // What the streams lack says more than that it did not come in time.
+    session.record.error = done.err().map(|error| error.to_string());
     session.finish()
 }
 
@@ -161,11 +163,12 @@ impl<'a> Session<'a> {
         mut meanwhile: impl FnMut(&mut Self) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut pace = Pace::new(Instant::now(), self.options.rate);
+        let deadline = end + self.options.patience;
         while Instant::now() < end {
             self.publish_due(&mut pace)?;
             meanwhile(self)?;
             self.generator.turn(pace.wait(Instant::now()).min(TURN))?;
-            self.generator.check(end + PATIENCE, "the end")?;
+            self.generator.check(deadline, "the end")?;
         }
         Ok(())
     }
@@ -267,7 +270,7 @@ impl<'a> Session<'a> {
             self.record.count("fallbacks", http.fallbacks);
         }
         self.record_memory("rss_end_bytes")?;
-        if self.options.dialect == Dialect::Ssecast {
+        if self.options.dialect == Dialect::Ssecast && self.record.error.is_none() {
             let key = self.generator.connect()?;
             self.generator.exchange(key).get("/stats")?;
             let answer = self.generator.answer(key)?;

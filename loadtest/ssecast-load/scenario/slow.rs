@@ -7,7 +7,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::{EVENTS_PATH, Session};
-use crate::sockets;
 use crate::stream::Role;
 
 /// Payload of the events that only fill.
@@ -47,9 +46,9 @@ fn fill(session: &mut Session<'_>, bytes: usize) -> io::Result<()> {
 
 /// Records resident memory, and how many of the stalled streams are open and full, after a step.
 fn note_state(session: &mut Session<'_>, step: &str) -> io::Result<()> {
-    let stalled = sockets::stalled(session.target.port())?;
+    let stalled = session.generator.look_at_stalled()?;
     session.record_memory(&format!("rss_{step}_bytes"))?;
-    session.record.count(&format!("stalled_open_{step}"), stalled.open);
+    session.record.count(&format!("stalled_open_{step}"), stalled.open.len() as u64);
     session.record.count(&format!("stalled_blocked_{step}"), stalled.blocked);
     Ok(())
 }

@@ -8,7 +8,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::{EVENTS_PATH, Session, TURN};
-use crate::generator::PATIENCE;
 use crate::pace::Pace;
 use crate::stream::Role;
 
@@ -61,7 +60,7 @@ fn come_back(session: &mut Session<'_>) -> io::Result<Instant> {
     let options = session.options;
     let mut left: Vec<_> = (options.live..options.live + options.streams).rev().collect();
     let mut pace = Pace::new(Instant::now(), options.rate);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = session.generator.deadline();
     while !left.is_empty() || session.generator.opening() > 0 {
         session.generator.readmit(&mut left, EVENTS_PATH)?;
         session.publish_due(&mut pace)?;

@@ -156,8 +156,8 @@ fn against(records: &[Record]) -> Vec<Against> {
 fn against_redis(records: &[Record]) -> Vec<Against> {
     let ingest = |is_variant: fn(&Record) -> bool, name| metric("ingest", is_variant, name)(records, SSECAST);
     // Segments as on Ethernet, or those of 64 KiB that loopback has.
-    let (ethernet, loopback): (fn(&Record) -> bool, fn(&Record) -> bool) =
-        (|record| record.mss_bytes > 0, |record| record.mss_bytes == 0);
+    let ethernet: fn(&Record) -> bool = |record| record.mss_bytes > 0;
+    let loopback: fn(&Record) -> bool = |record| record.mss_bytes == 0;
     let feed = |name| Some(metric("feed", |_| true, name)(records, REDIS_FLOOR));
     let health = |label, name| metric("health", |record| record.rate > 0, name)(records, label);
     let line = |title, measured, compared| Against { title, measured, compared, bound: None };

@@ -4,7 +4,6 @@
 //! server up before it begins, and CPU time is read when both sides are idle again.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::args::Options;
@@ -74,7 +73,6 @@ pub(crate) fn run(options: &Options) -> io::Result<Record> {
 /// What the steps of a scenario share.
 struct Session<'a> {
     options: &'a Options,
-    target: SocketAddr,
     generator: Generator,
     publisher: Publisher,
     server: Option<Process>,
@@ -97,7 +95,6 @@ impl<'a> Session<'a> {
         };
         Ok(Self {
             options,
-            target,
             publisher: Publisher::connect(options, &mut generator, connections)?,
             generator,
             server: options.pid.map(Process::new),

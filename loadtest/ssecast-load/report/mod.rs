@@ -1,0 +1,5 @@
+//! What many runs came to.
+
+mod figures;
+
+pub(crate) use figures::write;

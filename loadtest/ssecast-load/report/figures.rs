@@ -3,9 +3,9 @@
 //! A ratio is that of two runs of the same repetition; a table has the median of the ratios. Runs in which
 //! events were lost or streams closed do not count.
 
-use std::fs;
 use std::io::{self, Write};
 
+use super::results;
 use crate::args::ReportOptions;
 use crate::record::Record;
 
@@ -229,13 +229,7 @@ fn growth(records: &[Record], label: &str) -> Values {
 
 /// Prints the tables for the results in the files.
 pub(crate) fn write(options: &ReportOptions) -> io::Result<()> {
-    let mut records: Vec<Record> = Vec::new();
-    for path in &options.results {
-        let text = fs::read_to_string(path)?;
-        for line in text.lines() {
-            records.push(serde_json::from_str(line).map_err(io::Error::other)?);
-        }
-    }
+    let records = results::read(&options.results)?;
     io::stdout().lock().write_all(tables(&records).as_bytes())
 }
 

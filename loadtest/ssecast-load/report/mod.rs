@@ -1,5 +1,6 @@
 //! What many runs came to.
 
 mod figures;
+mod results;
 
 pub(crate) use figures::write;

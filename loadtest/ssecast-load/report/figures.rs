@@ -6,12 +6,13 @@
 use std::io::{self, Write};
 
 use super::results;
+use super::spread::Spread;
 use crate::args::ReportOptions;
 use crate::record::Record;
 
-const FLOOR: &str = "floor";
-const NCHAN: &str = "nchan";
-const SSECAST: &str = "ssecast";
+pub(super) const FLOOR: &str = "floor";
+pub(super) const NCHAN: &str = "nchan";
+pub(super) const SSECAST: &str = "ssecast";
 const REDIS_FLOOR: &str = "redis_floor";
 /// ssecast whose Redis was killed before the run.
 const REDIS_KILLED: &str = "redis-killed";
@@ -312,7 +313,7 @@ impl Bound {
 }
 
 /// `measured` by `compared`, for each repetition that has both.
-fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Values {
+pub(super) fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Values {
     let of = |repetition: u64| compared.iter().find(|(other, _)| *other == repetition);
     let ratio = |(repetition, value): &(u64, f64)| Some((*repetition, value / of(*repetition)?.1));
     measured.iter().filter_map(ratio).collect()
@@ -320,11 +321,7 @@ fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Values {
 
 /// The middle value; of an even number, the mean of the two in the middle.
 fn median(values: &[(u64, f64)]) -> Option<f64> {
-    let mut sorted: Vec<_> = values.iter().map(|(_, value)| *value).collect();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    let upper = *sorted.get(middle)?;
-    Some(if sorted.len() % 2 == 1 { upper } else { (sorted[middle - 1] + upper) / 2.0 })
+    Some(Spread::of(values.iter().map(|(_, value)| *value))?.median)
 }
 
 /// The median of values with their range; a dash for none.

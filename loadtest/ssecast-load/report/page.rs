@@ -85,18 +85,21 @@ fn lossy(runs: &Runs) -> Option<Element> {
         return None;
     }
     let items = runs.lossy.iter().map(|(case, record)| {
-        let faults: Vec<_> =
-            record.faults().map(|(name, value)| format!("{name} {}", number(value))).collect();
+        let faults = record.faults().map(|(name, value)| format!("{name} {}", number(value)));
+        let given_up = record.error.as_ref().map(|error| format!("given up: {error}"));
+        let why: Vec<_> = faults.chain(given_up).collect();
         element("li").text(format!(
             "{}, {}, repetition {}: {}",
             record.label,
             case.name(&runs.cases),
             record.repetition,
-            faults.join(", ")
+            why.join(", ")
         ))
     });
     let count = plural(runs.lossy.len() as u64, "run is", "runs are");
-    let text = format!("{count} not drawn, as frames were lost, doubled or out of order, or streams closed:");
+    let text = format!(
+        "{count} not drawn: events were lost, doubled or out of order, streams were closed, or the run was given up."
+    );
     Some(element("div").class("lossy").child(element("p").text(text)).child(element("ul").children(items)))
 }
 
@@ -185,6 +188,7 @@ mod tests {
     fn a_page_is_balanced_whatever_the_files_hold() {
         let mut lossy = record(HOSTILE, "fanout", 3);
         lossy.set("missing", 7.0);
+        lossy.error = Some(format!("nobody answered {HOSTILE}"));
         let page = written(vec![
             record(HOSTILE, "fanout", 1),
             record("ssecast", "fanout", 1),
@@ -194,7 +198,7 @@ mod tests {
             idle("ssecast", 182.0),
             lossy,
         ]);
-        assert!(page.contains("missing 7"), "{page}");
+        assert!(page.contains("missing 7, given up: nobody"), "{page}");
         assert!(page.contains("id=\"latency-1-wide-d\""), "{page}");
     }
 

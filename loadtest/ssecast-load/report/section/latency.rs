@@ -75,7 +75,8 @@ pub(super) fn section(runs: &Runs) -> Section {
         title: "Latency",
         intro: "From just before an event is published to when a stream has read it, by the share of deliveries \
                 that took at most so long. Each step to the right leaves out a tenth of what the one before \
-                left out. Lines are medians over the repetitions, bands go from the least to the most.",
+                left out. Lines are medians over the repetitions, bands go from the least to the most; a ratio \
+                is the median of ratios within a repetition.",
         figures,
         missing: "No run has a latency curve.",
     }

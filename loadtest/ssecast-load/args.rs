@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::dialect::Dialect;
 use crate::payload;
@@ -73,8 +73,10 @@ pub(crate) struct ReportOptions {
     pub(crate) results: Vec<PathBuf>,
     /// Where the page with charts goes.
     pub(crate) html: Option<PathBuf>,
-    /// What runs of this label are called in the page's title.
+    /// Its title.
     pub(crate) title: String,
+    /// Lines below the title: when and where it was measured.
+    pub(crate) notes: Vec<String>,
 }
 
 /// What the command line asks for.
@@ -196,7 +198,7 @@ fn own_args(defaults: &Defaults) -> impl Iterator<Item = Arg> {
 
 fn report_command() -> Command {
     Command::new("report")
-        .about("Medians and ratios of the results in files, as a Markdown table; with --html, as charts")
+        .about("Medians and ratios of the results in files, as a Markdown table; with --html, as a page of charts, too")
         .arg(
             Arg::new("results")
                 .help("files that runs were appended to by --json")
@@ -210,7 +212,11 @@ fn report_command() -> Command {
                 .help("write a page with charts to this file")
                 .value_parser(value_parser!(PathBuf)),
         )
-        .arg(Arg::new("title").long("title").help("title of the page").default_value("ssecast, measured"))
+        .arg(text("title", "title of the page").default_value("ssecast, measured"))
+        .arg(
+            text("note", "a line below the title, as on the machine, versions, the day; may come again")
+                .action(ArgAction::Append),
+        )
 }
 
 fn options(scenario: Scenario, matches: &ArgMatches) -> Options {
@@ -250,6 +256,7 @@ fn report_options(matches: &ArgMatches) -> ReportOptions {
         results: matches.get_many("results").into_iter().flatten().cloned().collect(),
         html: optional(matches, "html"),
         title: optional(matches, "title").unwrap_or_default(),
+        notes: matches.get_many("note").into_iter().flatten().cloned().collect(),
     }
 }
 
@@ -298,9 +305,10 @@ mod tests {
 
     #[test]
     fn a_report_takes_several_files() {
-        let matches =
-            command().try_get_matches_from(["ssecast-load", "report", "a", "b", "--html", "c"]).unwrap();
+        let line = ["ssecast-load", "report", "a", "b", "--html", "c", "--note", "d", "--note", "e"];
+        let matches = command().try_get_matches_from(line).unwrap();
         let Task::Report(options) = task(&matches) else { panic!("no report") };
         assert_eq!((options.results.len(), options.html), (2, Some("c".into())));
+        assert_eq!(options.notes, ["d", "e"]);
     }
 }

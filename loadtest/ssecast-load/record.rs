@@ -130,7 +130,12 @@ impl Record {
 
     /// Whether every stream got every event once, in order.
     pub(crate) fn is_clean(&self) -> bool {
-        self.error.is_none() && FAULTS.iter().all(|name| self.get(name).is_none_or(|value| value == 0.0))
+        self.error.is_none() && self.faults().next().is_none()
+    }
+
+    /// What went wrong, and how often.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        FAULTS.into_iter().filter_map(|name| Some((name, self.get(name).filter(|value| *value != 0.0)?)))
     }
 
     pub(crate) fn print(&self) -> io::Result<()> {

@@ -3,15 +3,16 @@
 //! A ratio is that of two runs of the same repetition; a table has the median of the ratios. Runs in which
 //! events were lost or streams closed do not count.
 
-use std::fs;
 use std::io::{self, Write};
 
+use super::results;
+use super::spread::Spread;
 use crate::args::ReportOptions;
 use crate::record::Record;
 
-const FLOOR: &str = "floor";
-const NCHAN: &str = "nchan";
-const SSECAST: &str = "ssecast";
+pub(super) const FLOOR: &str = "floor";
+pub(super) const NCHAN: &str = "nchan";
+pub(super) const SSECAST: &str = "ssecast";
 const REDIS_FLOOR: &str = "redis_floor";
 /// ssecast whose Redis was killed before the run.
 const REDIS_KILLED: &str = "redis-killed";
@@ -229,13 +230,7 @@ fn growth(records: &[Record], label: &str) -> Values {
 
 /// Prints the tables for the results in the files.
 pub(crate) fn write(options: &ReportOptions) -> io::Result<()> {
-    let mut records: Vec<Record> = Vec::new();
-    for path in &options.results {
-        let text = fs::read_to_string(path)?;
-        for line in text.lines() {
-            records.push(serde_json::from_str(line).map_err(io::Error::other)?);
-        }
-    }
+    let records = results::read(&options.results)?;
     io::stdout().lock().write_all(tables(&records).as_bytes())
 }
 
@@ -318,7 +313,7 @@ impl Bound {
 }
 
 /// `measured` by `compared`, for each repetition that has both.
-fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Values {
+pub(super) fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Values {
     let of = |repetition: u64| compared.iter().find(|(other, _)| *other == repetition);
     let ratio = |(repetition, value): &(u64, f64)| Some((*repetition, value / of(*repetition)?.1));
     measured.iter().filter_map(ratio).collect()
@@ -326,11 +321,7 @@ fn ratios(measured: &[(u64, f64)], compared: &[(u64, f64)]) -> Values {
 
 /// The middle value; of an even number, the mean of the two in the middle.
 fn median(values: &[(u64, f64)]) -> Option<f64> {
-    let mut sorted: Vec<_> = values.iter().map(|(_, value)| *value).collect();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    let upper = *sorted.get(middle)?;
-    Some(if sorted.len() % 2 == 1 { upper } else { (sorted[middle - 1] + upper) / 2.0 })
+    Some(Spread::of(values.iter().map(|(_, value)| *value))?.median)
 }
 
 /// The median of values with their range; a dash for none.

@@ -293,7 +293,11 @@ write_page() {
         sed -n '/^<!-- end of results -->$/,$p' loadtest/RESULTS.md
     } >"$scratch/RESULTS.md"
     cp "$scratch/RESULTS.md" loadtest/RESULTS.md
-    "$bin/ssecast-load" report "$results" --html "${results%.json}.html" >/dev/null
+    local notes=() line
+    while read -r line; do
+        notes+=(--note "${line#- }")
+    done < <(describe_machine)
+    "$bin/ssecast-load" report "$results" --html "${results%.json}.html" "${notes[@]}" >/dev/null
     echo "compare: wrote loadtest/RESULTS.md and ${results%.json}.html"
 }
 

@@ -97,6 +97,11 @@ impl Server {
 
     /// Changes the mode of the bus, and has the threads follow at once: another change may come in this very turn.
     pub(super) fn set_mode(&mut self, mode: Mode) {
+        if mode != self.bus.mode() {
+            for warning in config::warnings(&self.config, mode) {
+                log::warn!("{warning}");
+            }
+        }
         self.bus.set_mode(mode, &mut self.hub, self.now);
         self.tend_threads();
     }

@@ -40,14 +40,25 @@ pub(super) enum Accepted {
     Later(io::Error),
 }
 
+/// How to listen.
+pub(super) struct Options {
+    /// Other processes of the same user may listen there, too (socket(7), SO_REUSEPORT).
+    pub(super) reuse_port: bool,
+    /// SO_SNDBUF of each connection.
+    pub(super) sndbuf_bytes: usize,
+    /// TCP_USER_TIMEOUT of each connection.
+    pub(super) user_timeout: Duration,
+}
+
 impl Listener {
-    pub(super) fn bind(address: SocketAddr, sndbuf_bytes: usize, user_timeout: Duration) -> io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr, options: &Options) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
+        socket.set_reuse_port(options.reuse_port)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        socket.set_send_buffer_size(sndbuf_bytes)?;
-        socket.set_tcp_user_timeout(Some(user_timeout))?;
+        socket.set_send_buffer_size(options.sndbuf_bytes)?;
+        socket.set_tcp_user_timeout(Some(options.user_timeout))?;
         // A stream without heartbeats sends nothing that could stay unacknowledged.
         socket.set_tcp_keepalive(
             &TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL),
@@ -96,7 +107,8 @@ mod tests {
     #[test]
     fn options_of_the_listener_reach_what_it_accepts() {
         let timeout = Duration::from_secs(7);
-        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 16 * 1024, timeout).unwrap();
+        let options = Options { reuse_port: false, sndbuf_bytes: 16 * 1024, user_timeout: timeout };
+        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &options).unwrap();
         let client = std::net::TcpStream::connect(listener.address()).unwrap();
         let (stream, peer) = loop {
             match listener.accept() {

@@ -80,7 +80,8 @@ impl fmt::Display for Error {
             Self::Listen(address, _) if self.is_address_in_use() => {
                 write!(
                     f,
-                    "server.listen: {address} is in use by another program; choose another with --listen"
+                    "server.listen: {address} is in use by another program; choose another with --listen (to share \
+                     the port with another ssecast, both need --server-reuse-port and the same user)"
                 )
             }
             Self::Listen(address, error) => write!(f, "server.listen: cannot listen on {address}: {error}"),
@@ -132,7 +133,7 @@ impl Server {
         let connections_cap = connections_cap(config.limits.connections);
         let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
         let listen = config.server.listen;
-        let listener = Listener::bind(listen, config.stream.sndbuf_bytes, config.stream.user_timeout)
+        let listener = Listener::bind(listen, &setup::listener(&config))
             .map_err(|error| Error::Listen(listen, error))?;
         let mut entrance = Entrance::new(listener, config.bus.mode.subscribes(), now.mono);
         entrance.register(poll.registry(), LISTENER).map_err(|error| Error::Listen(listen, error))?;

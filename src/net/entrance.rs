@@ -1,7 +1,9 @@
 //! The entrance: who is let in, and when.
 //!
-//! Nobody is before the way from Redis is open, and nobody beyond the caps but those who are told so. What comes
-//! of a connection is in `drive`.
+//! Nobody is before the way from Redis is open, and nobody beyond the caps but those who are told so. A process
+//! that ends and shares its port leaves it to the others first: it has the system keep nothing here for whoever
+//! is about to connect, lets in those who had begun, and closes the listener. What comes of a connection is in
+//! `drive`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +13,9 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::budget;
+use super::lifecycle::Successor;
 use super::listener::{Accepted, Listener};
+use super::phase::Phase;
 use super::process::OVER_CAP;
 use super::server::Server;
 use crate::clock::Mono;
@@ -21,6 +25,10 @@ use crate::http;
 const OPENING: Duration = Duration::from_secs(1);
 /// When accepting is tried again after the system could not.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// How long who had begun to connect may take to be let in, when the port is left to others: less than the second
+/// (RFC 6298 section 2) after which they ask again whom the system did not hear.
+pub(super) const LEAVING: Duration = Duration::from_millis(900);
 
 /// The close reason of a connection that was not even read from.
 pub(super) const REFUSED: &str = "refused";
@@ -63,6 +71,13 @@ impl Entrance {
         self.opening.is_some()
     }
 
+    /// Begins to leave the port to the others.
+    pub(super) fn begin_to_leave(&self) {
+        if let Err(error) = self.listener.begin_no_more() {
+            log::warn!(error:% = error; "who connects now may be reset");
+        }
+    }
+
     /// Somebody knocked.
     pub(super) fn handle_readable(&mut self) {
         self.accepting = Accepting::Pending;
@@ -86,15 +101,38 @@ impl Entrance {
 impl Server {
     /// Lets in who waits, as far as the budget goes.
     pub(super) fn let_in(&mut self) {
+        let leaves = matches!(self.phase, Phase::Leaving { until } if until <= self.now.mono);
+        if leaves && self.entrance.accepting == Accepting::Idle {
+            // Somebody may have come since the poller was asked.
+            self.entrance.accepting = Accepting::Pending;
+        }
         if self.is_open() {
             self.accept();
+        }
+        if leaves {
+            self.leave();
+        }
+    }
+
+    /// Closes the listener once nobody waits, and goes on ending.
+    fn leave(&mut self) {
+        match self.entrance.accepting {
+            Accepting::Idle => {
+                self.entrance.listener.close();
+                log::info!("the port is left to the other processes");
+                self.begin_drain(Successor::Others);
+            }
+            // More wait than the budget of a turn.
+            Accepting::Pending => {}
+            Accepting::Paused { until } => self.phase = Phase::Leaving { until },
         }
     }
 
     /// Whether somebody is let in: who came before the subscription would miss events and not know it.
     fn is_open(&mut self) -> bool {
         let Some(until) = self.entrance.opening else { return true };
-        if self.bus.is_opening() && self.now.mono < until {
+        // While it ends, nobody has time to wait.
+        if self.phase == Phase::Running && self.bus.is_opening() && self.now.mono < until {
             return false;
         }
         self.bus.end_opening();

@@ -253,7 +253,7 @@ impl Server {
             self.bus.poll_deadline(),
             self.deadlines.next(),
             self.entrance.poll_deadline(),
-            self.phase.deadline(),
+            self.phase.deadline(self.now.mono),
             Some(self.tick_at),
         ];
         deadlines.into_iter().flatten().min().map(|at| at.since(self.now.mono))

@@ -13,9 +13,8 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::budget;
-use super::lifecycle::Successor;
 use super::listener::{Accepted, Listener};
-use super::phase::Phase;
+use super::phase::{Phase, Successor};
 use super::process::OVER_CAP;
 use super::server::Server;
 use crate::clock::Mono;
@@ -25,10 +24,6 @@ use crate::http;
 const OPENING: Duration = Duration::from_secs(1);
 /// When accepting is tried again after the system could not.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-
-/// How long who had begun to connect may take to be let in, when the port is left to others: less than the second
-/// (RFC 6298 section 2) after which they ask again whom the system did not hear.
-pub(super) const LEAVING: Duration = Duration::from_millis(900);
 
 /// The close reason of a connection that was not even read from.
 pub(super) const REFUSED: &str = "refused";

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::entrance::LEAVING;
-use super::phase::{Ended, Phase};
+use super::phase::{Ended, Phase, Successor};
 use super::server::Server;
 use super::setup;
 use super::signals::Wish;
@@ -13,18 +12,12 @@ use crate::logging;
 
 /// What a drain may take however short it is meant to be: everybody is told at once then.
 const LEAST_DRAIN: Duration = Duration::from_secs(1);
+/// How long who had begun to connect may take to be let in, when the port is left to others: less than the second
+/// (RFC 6298 section 2) after which whoever was not heard asks again.
+const LEAVING: Duration = Duration::from_millis(900);
 /// How long who was let in last may take to ask for something, where the port was left to others.
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
 const _: () = assert!(LAST_REQUESTS.as_millis() < LEAST_DRAIN.as_millis());
-
-/// Whom a client that is told to go reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Successor {
-    /// Whoever listens on the port once this process is gone.
-    Next,
-    /// Other processes on the port, at once.
-    Others,
-}
 
 impl Server {
     pub(super) fn handle_signals(&mut self) {

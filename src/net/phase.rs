@@ -25,6 +25,15 @@ impl Phase {
     }
 }
 
+/// Whom a client that is told to go reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Successor {
+    /// Whoever listens on the port once this process is gone.
+    Next,
+    /// Other processes on the port, at once.
+    Others,
+}
+
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {

@@ -35,7 +35,12 @@ fn main() -> ExitCode {
 /// Prints the configuration in force, if the files that it names are of use.
 fn check(config: &Config, origins: &Origins) -> ExitCode {
     match redis::Connector::new(&config.redis) {
-        Ok(_) => print(&config::render_check(config, origins)),
+        Ok(_) => {
+            for warning in config::warnings(config, config.bus.mode) {
+                let _ = writeln!(io::stderr(), "warning: {warning}");
+            }
+            print(&config::render_check(config, origins))
+        }
         Err(error) => fail(&error.to_string(), EXIT_CONFIG),
     }
 }
@@ -46,6 +51,9 @@ fn serve(config: Config, sources: Sources) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(&error.to_string(), EXIT_FAILURE),
     };
+    for warning in config::warnings(&config, config.bus.mode) {
+        log::warn!("{warning}");
+    }
     let mut server = match Server::bind(config, sources) {
         Ok(server) => server,
         Err(error) if error.is_address_in_use() => return fail(&error.to_string(), EXIT_ADDRESS_IN_USE),

@@ -44,6 +44,7 @@ const METRICS: &[(&str, &str)] = &[
     ("process_open_fds", "gauge"),
     ("process_start_time_seconds", "gauge"),
     ("ssecast_build_info", "gauge"),
+    ("ssecast_instance_info", "gauge"),
 ];
 
 /// One sample line: name, labels, value.
@@ -130,6 +131,8 @@ fn metrics_are_prometheus_text_with_all_the_names() {
     let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs_f64();
     assert!((now - 3600.0..=now + 2.0).contains(&started), "{started} is not just before {now}");
     assert_eq!(value("ssecast_build_info", Some(("version", env!("CARGO_PKG_VERSION")))), Some(1.0));
+    let instance = get(server.addr(), "/stats").json()["instance"].as_str().expect("a name").to_owned();
+    assert_eq!(value("ssecast_instance_info", Some(("name", &instance))), Some(1.0));
     for name in ["broadcast_latency_ms", "ssecast_broadcast_duration_ms"] {
         check_histogram(name, &samples);
     }

@@ -53,7 +53,7 @@ pub(super) fn metrics(context: &Context<'_>) -> Response {
         spool_events: bus.spooled,
         spool_dropped: bus.spool_dropped,
     };
-    let text = metrics::render(hub.metrics(), &holdings, &context.node.gauges());
+    let text = metrics::render(hub.metrics(), &holdings, &context.node.gauges(), context.node.instance());
     Response::new(200).text(metrics::CONTENT_TYPE, text)
 }
 

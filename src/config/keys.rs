@@ -155,6 +155,13 @@ pub(super) static KEYS: &[Key] = &[
         "Where to listen. Port 0 takes a free one. An address beyond loopback needs auth.open_publish.",
     ),
     fixed(
+        "server.reuse_port",
+        Kind::Switch(at!(server.reuse_port)),
+        "Share the port with other processes of the same user that have this switched on, too (SO_REUSEPORT): \
+         the system spreads new connections over them. That another one runs by mistake is then not noticed. \
+         Events reach the clients of all processes in the modes fanout and redis only. See docs/processes.md.",
+    ),
+    fixed(
         "server.instance",
         Kind::Instance(at!(server.instance)),
         "The name of this server in the ids of events. When empty, 8 random hex digits at every start: \

@@ -42,6 +42,7 @@ pub use load::{Failure, Invocation, Sources, load};
 pub use origin::{Origin, Origins};
 pub use reference::render_reference;
 pub use reload::{Change, adopt, changes};
+pub use validate::warnings;
 
 /// The whole configuration in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct Config {
 pub struct Server {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Other processes may listen there, too.
+    pub reuse_port: bool,
     /// Its name in the ids of events; `None` makes one up at every start.
     pub instance: Option<Instance>,
     /// Over how long the streams are closed when it stops.
@@ -125,6 +128,7 @@ impl Default for Config {
         Self {
             server: Server {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                reuse_port: false,
                 instance: None,
                 drain: Duration::from_secs(5),
             },

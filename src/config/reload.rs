@@ -83,6 +83,7 @@ mod tests {
             fixed,
             [
                 "server.listen",
+                "server.reuse_port",
                 "server.instance",
                 "stream.sndbuf_bytes",
                 "stream.user_timeout",

@@ -1,4 +1,4 @@
-//! What a value of a list must be, and what must hold between keys.
+//! What a value of a list must be, what must hold between keys, and what is allowed but odd.
 //!
 //! Ranges of single keys are in their kind.
 
@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use super::Config;
 use super::keys::{KEYS, find};
 use super::origin::Origins;
+use crate::bus::Mode;
 use crate::redis;
 
 /// Bytes of a payload field's name that makes a topic.
@@ -35,6 +36,20 @@ pub(super) fn relations(config: &Config, origins: &Origins) -> Vec<String> {
         ));
     }
     problems
+}
+
+/// What works and is seldom meant, with the bus in `mode`: a sentence each, for the log.
+#[must_use]
+pub fn warnings(config: &Config, mode: Mode) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if config.server.reuse_port && !mode.forwards() {
+        warnings.push(format!(
+            "server.reuse_port with bus.mode = \"{}\": an event that one process on the port takes never reaches \
+             the clients of the others; in the modes fanout and redis it does",
+            mode.name()
+        ));
+    }
+    warnings
 }
 
 /// What must hold between the keys of `redis`.
@@ -214,6 +229,17 @@ mod tests {
     #[test]
     fn defaults_agree_with_each_other() {
         assert_eq!(relations(&Config::default(), &Origins::defaults()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_shared_port_needs_a_mode_that_shares_events() {
+        let mut config = Config::default();
+        assert_eq!(Mode::ALL.map(|mode| warnings(&config, mode).len()), [0; 5]);
+        config.server.reuse_port = true;
+        assert_eq!(Mode::ALL.map(|mode| warnings(&config, mode).len()), [1, 1, 1, 0, 0]);
+        let text = warnings(&config, Mode::DryRun).remove(0);
+        assert!(text.contains("server.reuse_port") && text.contains("\"dry-run\""), "{text}");
+        assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
     }
 
     /// A limit that another one makes pointless is odd, not wrong: the smaller one acts.

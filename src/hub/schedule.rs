@@ -19,6 +19,8 @@ pub(super) struct Drain {
     told: usize,
     start: Mono,
     time: Duration,
+    /// When who comes back reaches another process.
+    gone: Mono,
 }
 
 impl Drain {
@@ -78,18 +80,19 @@ impl Hub {
         self.trim(now);
     }
 
-    /// Tells every client, spread over `time`, to come back later, and closes it.
-    pub fn begin_drain(&mut self, time: Duration, now: Mono) {
+    /// Tells every client, spread over `time`, to come back, when this process is `gone` for whoever connects,
+    /// and closes it.
+    pub fn begin_drain(&mut self, time: Duration, gone: Mono, now: Mono) {
         let clients = self.clients.iter().map(|(key, _)| key).collect();
-        self.drain = Some(Drain { clients, told: 0, start: now, time });
+        self.drain = Some(Drain { clients, told: 0, start: now, time, gone });
     }
 
-    /// Tells the next client to come back when this process is gone.
+    /// Tells the next client to come back when this process is gone for it.
     fn tell_next(&mut self, now: Mono) {
         let Some(drain) = &mut self.drain else { return };
         let Some(&key) = drain.clients.get(drain.told) else { return };
         drain.told += 1;
-        let left = drain.start.after(drain.time).since(now);
+        let left = drain.gone.since(now);
         let mut farewell = Vec::new();
         sse::encode_retry((self.retry() + left).as_millis(), &mut farewell);
         let Some(client) = self.clients.get_mut(key) else { return };

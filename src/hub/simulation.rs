@@ -262,8 +262,8 @@ impl Simulation {
         for (key, received) in self.wire.received() {
             self.model.check_complete(key, received);
         }
-        self.hub.begin_drain(Duration::from_secs(5), self.now.mono);
         let until = self.now.mono.after(Duration::from_secs(5));
+        self.hub.begin_drain(Duration::from_secs(5), until, self.now.mono);
         while let Some(at) = self.hub.poll_deadline().filter(|&at| at < until) {
             self.now.mono = self.now.mono.max(at);
             self.due();

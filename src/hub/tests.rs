@@ -323,7 +323,7 @@ fn what_is_replayed_is_counted_and_is_no_latency() {
 #[test]
 fn draining_tells_everybody_once_and_in_turn() {
     let mut bench = Bench::with_clients(10, Options { heartbeat: Duration::ZERO, ..Options::default() });
-    bench.hub.begin_drain(SECOND * 5, bench.now.mono);
+    bench.hub.begin_drain(SECOND * 5, bench.now.mono.after(SECOND * 5), bench.now.mono);
     let mut left = Vec::new();
     for _ in 0..10 {
         bench.pass(SECOND / 2);
@@ -331,6 +331,18 @@ fn draining_tells_everybody_once_and_in_turn() {
     }
     assert!(left.is_sorted_by(|a, b| a >= b) && left[0] >= 8 && left[9] == 0, "{left:?}");
     assert!((0..10).all(|index| bench.received(index).starts_with("retry: ")));
+}
+
+#[test]
+fn who_is_told_to_go_comes_back_when_the_process_is_gone() {
+    for (gone, most_ms) in [(SECOND * 100, 103_600), (Duration::ZERO, 3_600)] {
+        let mut bench = Bench::with_clients(1, Options { heartbeat: Duration::ZERO, ..Options::default() });
+        bench.hub.begin_drain(Duration::ZERO, bench.now.mono.after(gone), bench.now.mono);
+        bench.pass(Duration::ZERO);
+        let told = bench.received(0);
+        let retry_ms: u64 = told.trim().strip_prefix("retry: ").and_then(|ms| ms.parse().ok()).unwrap();
+        assert!((most_ms - 1_200..=most_ms).contains(&retry_ms), "{retry_ms}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fmt::{Display, Write};
 
 use super::Metrics;
 use super::latency::{BUCKETS_MS, Latency};
+use crate::id::Instance;
 
 /// The `Content-Type` of what `render` writes.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,7 +47,7 @@ pub struct Gauges {
 
 /// All metrics.
 #[must_use]
-pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges) -> String {
+pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance: &Instance) -> String {
     let mut text = Exposition { out: String::with_capacity(16 * 1024) };
     let m = metrics;
     text.histogram(
@@ -105,6 +106,9 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges) -> String
     );
     let version = [(env!("CARGO_PKG_VERSION"), 1)];
     text.samples("ssecast_build_info", "gauge", "What is running.", "version", version);
+    // Not "instance": scrapers have a label of that name for the address that they asked.
+    let name = [(instance.as_str(), 1)];
+    text.samples("ssecast_instance_info", "gauge", "Which process answered, as in ids.", "name", name);
     text.out
 }
 
@@ -240,7 +244,8 @@ mod tests {
         let mut metrics = Metrics::new(Mono::ZERO, ["stalled"]);
         metrics.broadcast.record(1_500, 4);
         metrics.requests.insert(202, 7);
-        let text = render(&metrics, &Holdings { streams: 3, ..Holdings::default() }, &Gauges::default());
+        let holdings = Holdings { streams: 3, ..Holdings::default() };
+        let text = render(&metrics, &holdings, &Gauges::default(), &Instance::from_random(0xab));
         for line in [
             "broadcast_latency_ms_bucket{le=\"1\"} 0",
             "broadcast_latency_ms_bucket{le=\"2.5\"} 4",
@@ -250,6 +255,7 @@ mod tests {
             "ssecast_connections_closed_total{reason=\"stalled\"} 0",
             "ssecast_gaps_total{reason=\"unknown-id\"} 0",
             "ssecast_requests_total{status=\"202\"} 7",
+            "ssecast_instance_info{name=\"000000ab\"} 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

@@ -240,6 +240,9 @@ impl Server {
 
     fn respond(&mut self, key: Key, response: Response) {
         self.count_request(response.status());
+        // Whoever would ask once more on this connection might do so when it is gone (RFC 9112 section 9.6).
+        let ends = self.phase != Phase::Running;
+        let response = if ends { response.closing() } else { response };
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
         exchange.http.respond(response, self.now.mono, &self.config.limits);
     }

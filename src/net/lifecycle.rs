@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::phase::{Ended, Phase};
+use super::phase::{Ended, Phase, Successor};
 use super::server::Server;
 use super::setup;
 use super::signals::Wish;
@@ -12,33 +12,53 @@ use crate::logging;
 
 /// What a drain may take however short it is meant to be: everybody is told at once then.
 const LEAST_DRAIN: Duration = Duration::from_secs(1);
+/// How long who had begun to connect may take to be let in, when the port is left to others: less than the second
+/// (RFC 6298 section 2) after which whoever was not heard asks again.
+const LEAVING: Duration = Duration::from_millis(900);
+/// How long who was let in last may take to ask for something, where the port was left to others.
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
+const _: () = assert!(LAST_REQUESTS.as_millis() < LEAST_DRAIN.as_millis());
 
 impl Server {
     pub(super) fn handle_signals(&mut self) {
         for wish in self.signals.wishes() {
             match (wish, self.phase) {
                 (Wish::Reload, _) => self.reload(),
-                (Wish::End, Phase::Running) => self.begin_drain(),
+                (Wish::End, Phase::Running) => self.begin_to_end(),
                 (Wish::End, _) => self.phase = Phase::Forced,
             }
         }
     }
 
-    fn begin_drain(&mut self) {
-        let time = self.config.server.drain;
+    fn begin_to_end(&mut self) {
+        if self.config.server.reuse_port {
+            log::info!("leaving the port to the other processes");
+            self.entrance.begin_to_leave();
+            self.phase = Phase::Leaving { until: self.now.mono.after(LEAVING) };
+        } else {
+            self.begin_drain(Successor::Next);
+        }
+    }
+
+    pub(super) fn begin_drain(&mut self, successor: Successor) {
+        let (time, now) = (self.config.server.drain, self.now.mono);
         log::info!(streams = self.hub.len(), seconds = time.as_secs_f64(); "draining");
-        self.phase = Phase::Draining { until: self.now.mono.after(time.max(LEAST_DRAIN)) };
-        self.hub.begin_drain(time, self.now.mono);
+        let (earliest, gone) = match successor {
+            Successor::Next => (now, now.after(time)),
+            Successor::Others => (now.after(LAST_REQUESTS), now),
+        };
+        self.phase = Phase::Draining { earliest, until: now.after(time.max(LEAST_DRAIN)) };
+        self.hub.begin_drain(time, gone, now);
     }
 
     /// Whether it has ended, and how.
     pub(super) fn poll_ended(&self) -> Option<Ended> {
         match self.phase {
-            Phase::Running => None,
+            Phase::Running | Phase::Leaving { .. } => None,
             Phase::Forced => Some(Ended::Forced),
-            Phase::Draining { until } => {
+            Phase::Draining { earliest, until } => {
                 let is_done = self.hub.is_empty() && !self.has_answers_to_give() && self.bus.is_settled();
-                let is_over = self.now.mono >= until || is_done;
+                let is_over = self.now.mono >= until || (is_done && self.now.mono >= earliest);
                 let spooled = self.bus.status(self.now.mono).spooled;
                 if is_over && spooled > 0 {
                     log::warn!(spooled; "ended with messages that Redis did not take: other servers will not get them");
@@ -97,6 +117,11 @@ impl Server {
 
     /// Changes the mode of the bus, and has the threads follow at once: another change may come in this very turn.
     pub(super) fn set_mode(&mut self, mode: Mode) {
+        if mode != self.bus.mode() {
+            for warning in config::warnings(&self.config, mode) {
+                log::warn!("{warning}");
+            }
+        }
         self.bus.set_mode(mode, &mut self.hub, self.now);
         self.tend_threads();
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -20,7 +20,8 @@ const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Listener {
-    socket: TcpListener,
+    /// Until it is closed.
+    socket: Option<TcpListener>,
     address: SocketAddr,
     /// Given up for a moment to accept and close a connection when no other descriptor is left: the
     /// client sees an end at once instead of waiting for ever.
@@ -40,14 +41,25 @@ pub(super) enum Accepted {
     Later(io::Error),
 }
 
+/// How to listen.
+pub(super) struct Options {
+    /// Other processes of the same user may listen there, too (socket(7), SO_REUSEPORT).
+    pub(super) reuse_port: bool,
+    /// SO_SNDBUF of each connection.
+    pub(super) sndbuf_bytes: usize,
+    /// TCP_USER_TIMEOUT of each connection.
+    pub(super) user_timeout: Duration,
+}
+
 impl Listener {
-    pub(super) fn bind(address: SocketAddr, sndbuf_bytes: usize, user_timeout: Duration) -> io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr, options: &Options) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
+        socket.set_reuse_port(options.reuse_port)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        socket.set_send_buffer_size(sndbuf_bytes)?;
-        socket.set_tcp_user_timeout(Some(user_timeout))?;
+        socket.set_send_buffer_size(options.sndbuf_bytes)?;
+        socket.set_tcp_user_timeout(Some(options.user_timeout))?;
         // A stream without heartbeats sends nothing that could stay unacknowledged.
         socket.set_tcp_keepalive(
             &TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL),
@@ -56,19 +68,36 @@ impl Listener {
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into());
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, spare: File::open("/dev/null").ok() })
+        Ok(Self { socket: Some(socket), address, spare: File::open("/dev/null").ok() })
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.socket, token, Interest::READABLE)
+        match &mut self.socket {
+            Some(socket) => registry.register(socket, token, Interest::READABLE),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
+    /// Keeps nothing here for who is about to connect, but for one of them: with a queue of no length the system
+    /// answers by SYN cookies (or, without `net.ipv4.tcp_syncookies`, not at all, and who hears nothing asks again
+    /// a second later). What these begin is finished at any socket on the port, also when this one is closed.
+    pub(super) fn begin_no_more(&self) -> io::Result<()> {
+        self.socket.as_ref().map_or(Ok(()), |socket| SockRef::from(socket).listen(0))
+    }
+
+    /// Listens no more. What waits to be accepted is reset, unless `net.ipv4.tcp_migrate_req` lets another socket
+    /// on the port have it.
+    pub(super) fn close(&mut self) {
+        self.socket = None;
+    }
+
     pub(super) fn accept(&mut self) -> Accepted {
-        match self.socket.accept() {
+        let Some(socket) = &self.socket else { return Accepted::Nobody };
+        match socket.accept() {
             Ok((stream, peer)) => Accepted::Connection(stream, peer),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => Accepted::Nobody,
@@ -81,7 +110,7 @@ impl Listener {
 
     fn accept_with_spare(&mut self, error: io::Error) -> Accepted {
         let had_spare = self.spare.take().is_some();
-        let turned_away = had_spare && self.socket.accept().is_ok();
+        let turned_away = had_spare && self.socket.as_ref().is_some_and(|socket| socket.accept().is_ok());
         self.spare = File::open("/dev/null").ok();
         if turned_away { Accepted::TurnedAway } else { Accepted::Later(error) }
     }
@@ -93,10 +122,71 @@ mod tests {
 
     use super::*;
 
+    fn listen(address: SocketAddr) -> io::Result<Listener> {
+        let user_timeout = Duration::from_secs(7);
+        Listener::bind(address, &Options { reuse_port: true, sndbuf_bytes: 16 * 1024, user_timeout })
+    }
+
+    /// A client whose request for a connection has been sent.
+    fn knock(address: SocketAddr) -> Socket {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        // It cannot be connected yet.
+        let _ = socket.connect(&address.into());
+        socket
+    }
+
+    /// Accepts so many, if they come within ten seconds. The clients say something as soon as they may: the system
+    /// forgets who was connected as the queue was full, until it hears of him again.
+    fn accept(listener: &mut Listener, count: usize, clients: &[Socket]) -> Vec<TcpStream> {
+        let end = std::time::Instant::now() + Duration::from_secs(10);
+        let mut accepted = Vec::new();
+        while accepted.len() < count && std::time::Instant::now() < end {
+            match listener.accept() {
+                Accepted::Connection(stream, _) => accepted.push(stream),
+                _ => {
+                    clients.iter().for_each(|client| drop(client.send(b"x")));
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+        accepted
+    }
+
+    #[test]
+    fn who_connects_while_a_listener_is_left_is_accepted_there_or_at_another_one() {
+        for loopback in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(mut leaving) = listen(loopback.parse().unwrap()) else {
+                eprintln!("SKIPPED: there is no {loopback} here");
+                continue;
+            };
+            let address = leaving.address();
+            let mut clients: Vec<Socket> = (0..20).map(|_| knock(address)).collect();
+            leaving.begin_no_more().unwrap();
+            let mut other = listen(address).unwrap();
+            clients.extend((0..20).map(|_| knock(address)));
+            let mut accepted = accept(&mut leaving, 20, &clients);
+            assert_eq!(accepted.len(), 20, "who had begun");
+            clients.extend((0..20).map(|_| knock(address)));
+            while let Accepted::Connection(stream, _) = leaving.accept() {
+                accepted.push(stream);
+            }
+            leaving.close();
+            assert!(matches!(leaving.accept(), Accepted::Nobody));
+            let missing = clients.len() - accepted.len();
+            accepted.extend(accept(&mut other, missing, &clients));
+            assert_eq!(accepted.len(), clients.len());
+            for client in &clients {
+                assert!(client.take_error().unwrap().is_none() && client.peer_addr().is_ok());
+            }
+        }
+    }
+
     #[test]
     fn options_of_the_listener_reach_what_it_accepts() {
         let timeout = Duration::from_secs(7);
-        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 16 * 1024, timeout).unwrap();
+        let options = Options { reuse_port: false, sndbuf_bytes: 16 * 1024, user_timeout: timeout };
+        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &options).unwrap();
         let client = std::net::TcpStream::connect(listener.address()).unwrap();
         let (stream, peer) = loop {
             match listener.accept() {

@@ -8,6 +8,7 @@ mod budget;
 mod clock;
 mod connections;
 mod drive;
+mod entrance;
 mod lifecycle;
 mod listener;
 mod node;

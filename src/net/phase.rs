@@ -7,19 +7,31 @@ use crate::clock::Mono;
 pub(super) enum Phase {
     /// It serves.
     Running,
-    /// It says goodbye, until then at most.
-    Draining { until: Mono },
+    /// It serves, and leaves a port to the processes that share it, until then or a little longer.
+    Leaving { until: Mono },
+    /// It says goodbye: not over before `earliest`, and then at the latest.
+    Draining { earliest: Mono, until: Mono },
     /// It was told again to end.
     Forced,
 }
 
 impl Phase {
-    pub(super) const fn deadline(self) -> Option<Mono> {
+    pub(super) fn deadline(self, now: Mono) -> Option<Mono> {
         match self {
-            Self::Draining { until } => Some(until),
+            Self::Leaving { until } => Some(until),
+            Self::Draining { earliest, until } => Some(if now < earliest { earliest } else { until }),
             Self::Running | Self::Forced => None,
         }
     }
+}
+
+/// Whom a client that is told to go reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Successor {
+    /// Whoever listens on the port once this process is gone.
+    Next,
+    /// Other processes on the port, at once.
+    Others,
 }
 
 /// How a server ended.

@@ -1,9 +1,10 @@
 //! The loop: one thread, one poller, one turn after another.
 //!
-//! A turn takes what the poller says, then accepts, reads and answers, takes what came from Redis and what was
+//! A turn takes what the poller says, then lets in, reads and answers, takes what came from Redis and what was
 //! published into the log, does what is due, sweeps, and last closes what is to be closed. Each step has a
-//! budget (`budget`) and remembers where it was cut short. What is done with a connection's bytes is in
-//! `drive`, with the threads beside the loop in `relay`, reloading and ending in `lifecycle`.
+//! budget (`budget`) and remembers where it was cut short. Who is let in is said in `entrance`, what is done with
+//! a connection's bytes in `drive`, with the threads beside the loop in `relay`, reloading and ending in
+//! `lifecycle`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,15 +13,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 
 use super::budget;
 use super::clock::Clock;
 use super::connections::Connections;
-use super::listener::{Accepted, Listener};
+use super::entrance::{Entrance, REFUSED};
+use super::listener::Listener;
 use super::node::{Samples, Totals};
 use super::phase::{Ended, Phase};
-use super::process::{self, OVER_CAP};
+use super::process;
 use super::relay::{self, Relay};
 use super::setup;
 use super::signals::Signals;
@@ -42,17 +44,10 @@ const SIGNALS: Token = Token(usize::MAX - 1);
 const THREADS: Token = Token(usize::MAX - 2);
 const _: () = assert!(usize::BITS >= 64, "a key has 64 bits");
 
-/// How long nobody is let in at start, at most, until the way from Redis is open or has failed.
-const OPENING: Duration = Duration::from_secs(1);
-/// When accepting is tried again after the system could not.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// How often rates are sampled and old latencies let go.
 const TICK: Duration = Duration::from_secs(1);
 /// A turn longer than this is counted as a stall.
 const LONG_TURN: Duration = Duration::from_millis(100);
-
-/// The close reason of a connection that was not even read from.
-const REFUSED: &str = "refused";
 
 /// Why the server could not start or go on.
 #[derive(Debug)]
@@ -85,7 +80,8 @@ impl fmt::Display for Error {
             Self::Listen(address, _) if self.is_address_in_use() => {
                 write!(
                     f,
-                    "server.listen: {address} is in use by another program; choose another with --listen"
+                    "server.listen: {address} is in use by another program; choose another with --listen (to share \
+                     the port with another ssecast, both need --server-reuse-port and the same user)"
                 )
             }
             Self::Listen(address, error) => write!(f, "server.listen: cannot listen on {address}: {error}"),
@@ -96,26 +92,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// Whether connections wait to be accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Accepting {
-    /// None does; readiness tells of the next one.
-    Idle,
-    /// Some may, and no further event will tell of them.
-    Pending,
-    /// Some may, and the system cannot take them now.
-    Paused { until: Mono },
-}
-
-impl Accepting {
-    const fn deadline(self) -> Option<Mono> {
-        match self {
-            Self::Paused { until } => Some(until),
-            Self::Idle | Self::Pending => None,
-        }
-    }
-}
 
 /// The server.
 pub struct Server {
@@ -133,9 +109,9 @@ pub struct Server {
     pub(super) rates: Samples,
     pub(super) phase: Phase,
     pub(super) signals: Signals,
-    poll: Poll,
-    listener: Listener,
-    connections_cap: usize,
+    pub(super) poll: Poll,
+    pub(super) entrance: Entrance,
+    pub(super) connections_cap: usize,
     pub(super) connections: Connections,
     pub(super) deadlines: Deadlines,
     /// Connections that have something to be done, each at most once.
@@ -143,9 +119,6 @@ pub struct Server {
     /// Connections that carry requests and are to be closed at the end of the turn.
     pub(super) closing: Vec<(Key, http::CloseReason)>,
     pub(super) buffer: Box<[u8]>,
-    accepting: Accepting,
-    /// Nobody is let in before that, unless the way from Redis opens earlier.
-    opening: Option<Mono>,
     tick_at: Mono,
 }
 
@@ -160,9 +133,10 @@ impl Server {
         let connections_cap = connections_cap(config.limits.connections);
         let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
         let listen = config.server.listen;
-        let mut listener = Listener::bind(listen, config.stream.sndbuf_bytes, config.stream.user_timeout)
+        let listener = Listener::bind(listen, &setup::listener(&config))
             .map_err(|error| Error::Listen(listen, error))?;
-        listener.register(poll.registry(), LISTENER).map_err(|error| Error::Listen(listen, error))?;
+        let mut entrance = Entrance::new(listener, config.bus.mode.subscribes(), now.mono);
+        entrance.register(poll.registry(), LISTENER).map_err(|error| Error::Listen(listen, error))?;
         let signals = Signals::register(poll.registry(), SIGNALS)
             .map_err(|error| Error::System("signals cannot be received", error))?;
 
@@ -191,15 +165,13 @@ impl Server {
             phase: Phase::Running,
             signals,
             poll,
-            listener,
+            entrance,
             connections_cap,
             connections: Connections::with_capacity(connections_cap.min(1 << 20)),
             deadlines: Deadlines::default(),
             work: VecDeque::new(),
             closing: Vec::new(),
             buffer: vec![0; budget::READ_BYTES].into(),
-            accepting: Accepting::Idle,
-            opening: config.bus.mode.subscribes().then(|| now.mono.after(OPENING)),
             tick_at: now.mono,
             config,
             sources,
@@ -209,7 +181,7 @@ impl Server {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.listener.address()
+        self.entrance.address()
     }
 
     /// Turns until it has drained, or was told twice to end.
@@ -217,7 +189,7 @@ impl Server {
     /// # Errors
     /// When the poller fails.
     pub fn run(&mut self) -> Result<Ended, Error> {
-        if self.opening.is_none() {
+        if !self.entrance.is_opening() {
             self.log_listening();
         }
         let mut events = Events::with_capacity(budget::READINESS);
@@ -244,27 +216,13 @@ impl Server {
         }
     }
 
-    fn log_listening(&self) {
+    pub(super) fn log_listening(&self) {
         let (mode, max_connections) = (self.bus.mode().name(), self.connections_cap);
         log::info!(instance = self.instance.as_str(), mode, max_connections; "listening on {}", self.address());
     }
 
-    /// Whether somebody is let in: who came before the subscription would miss events and not know it.
-    fn is_open(&mut self) -> bool {
-        let Some(until) = self.opening else { return true };
-        if self.bus.is_opening() && self.now.mono < until {
-            return false;
-        }
-        self.bus.end_opening();
-        self.opening = None;
-        self.log_listening();
-        true
-    }
-
     fn turn(&mut self) {
-        if self.is_open() {
-            self.accept();
-        }
+        self.let_in();
         // Who is not done stands in the queue again, for the next turn.
         for _ in 0..budget::READS.min(self.work.len()) {
             let Some(key) = self.work.pop_front() else { break };
@@ -285,9 +243,8 @@ impl Server {
         let from_threads = self.relay.has_work();
         let has_work =
             from_threads || !self.work.is_empty() || self.bus.has_work(self.now.mono) || self.hub.has_ready();
-        let may_accept = self.accepting == Accepting::Pending && self.opening.is_none();
-        let opens = self.opening.is_some() && !self.bus.is_opening();
-        if may_accept || opens || has_work {
+        let opens = self.entrance.is_opening() && !self.bus.is_opening();
+        if self.entrance.has_work() || opens || has_work {
             return Some(Duration::ZERO);
         }
         let hub = self.hub.poll_deadline();
@@ -295,9 +252,8 @@ impl Server {
             hub,
             self.bus.poll_deadline(),
             self.deadlines.next(),
-            self.accepting.deadline(),
-            self.phase.deadline(),
-            self.opening,
+            self.entrance.poll_deadline(),
+            self.phase.deadline(self.now.mono),
             Some(self.tick_at),
         ];
         deadlines.into_iter().flatten().min().map(|at| at.since(self.now.mono))
@@ -305,7 +261,7 @@ impl Server {
 
     fn handle_event(&mut self, event: &Event) {
         match event.token() {
-            LISTENER => self.accepting = Accepting::Pending,
+            LISTENER => self.entrance.handle_readable(),
             SIGNALS => self.handle_signals(),
             // What the threads have is received in every turn.
             THREADS => {}
@@ -329,53 +285,6 @@ impl Server {
             connection.is_queued = true;
             self.work.push_back(key);
         }
-    }
-
-    fn accept(&mut self) {
-        match self.accepting {
-            Accepting::Idle => return,
-            Accepting::Paused { until } if self.now.mono < until => return,
-            Accepting::Paused { .. } | Accepting::Pending => self.accepting = Accepting::Pending,
-        }
-        for _ in 0..budget::ACCEPTS {
-            match self.listener.accept() {
-                Accepted::Connection(stream, peer) => self.admit(stream, peer),
-                Accepted::TurnedAway => self.count_refused(),
-                Accepted::Gone => {}
-                Accepted::Nobody => {
-                    self.accepting = Accepting::Idle;
-                    return;
-                }
-                Accepted::Later(error) => {
-                    log::warn!(error:% = error; "cannot accept now, trying again shortly");
-                    self.accepting = Accepting::Paused { until: self.now.mono.after(ACCEPT_RETRY) };
-                    return;
-                }
-            }
-        }
-    }
-
-    fn admit(&mut self, stream: mio::net::TcpStream, peer: SocketAddr) {
-        let cap_per_ip = self.config.limits.connections_per_ip;
-        let is_over_cap = !self.connections.has_room(peer.ip(), self.connections_cap, cap_per_ip);
-        if is_over_cap && self.connections.over_cap() >= OVER_CAP {
-            return self.count_refused();
-        }
-        let http = http::Connection::new(self.now.mono, &self.config.limits);
-        let key = self.connections.insert(stream, peer, is_over_cap, http);
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let (token, interest) = (Token(key.pack() as usize), Interest::READABLE | Interest::WRITABLE);
-        if let Err(error) = self.poll.registry().register(&mut connection.socket, token, interest) {
-            log::warn!(error:% = error; "a connection cannot be polled");
-            self.connections.remove(key);
-            return self.count_refused();
-        }
-        self.arm(key);
-    }
-
-    fn count_refused(&mut self) {
-        self.hub.metrics_mut().shed += 1;
-        self.hub.metrics_mut().count_close(REFUSED);
     }
 
     /// Takes what was published into the log; with many filtered clients an event may take a while.

@@ -1,10 +1,20 @@
 //! From the configuration to what the layers below need of it, at start and at every reload.
 
+use super::listener;
 use crate::api::{Cors, Settings};
 use crate::bus;
 use crate::config::Config;
 use crate::intake::Intake;
 use crate::mapping::Map;
+
+/// How to listen, as configured.
+pub(super) fn listener(config: &Config) -> listener::Options {
+    listener::Options {
+        reuse_port: config.server.reuse_port,
+        sndbuf_bytes: config.stream.sndbuf_bytes,
+        user_timeout: config.stream.user_timeout,
+    }
+}
 
 /// What routes need of the configuration.
 pub(super) fn settings(config: &Config) -> Settings {

@@ -1,6 +1,6 @@
 //! What the socket tests share: a server process, raw HTTP, an SSE parser and a stream reader; for those with
 //! Redis a redis-server, a redis-sentinel, certificates, a watcher of channels and a proxy that breaks
-//! connections; for those with programs of others, how these are found and run.
+//! connections; for those with a network two hosts; for those with programs of others, how these are found and run.
 //!
 //! Nothing here uses the crate under test: the binary is met over its sockets, its signals and its
 //! standard error only. Nothing sleeps for luck: every wait is for a condition, with a deadline.
@@ -12,6 +12,7 @@ pub(crate) mod certificates;
 mod daemon;
 pub(crate) mod dir;
 pub(crate) mod events;
+pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod installed;
 pub(crate) mod port;

@@ -5,7 +5,7 @@
 #
 #     loadtest/ab.sh old/ssecast target/release/ssecast fanout --events 50
 #     loadtest/ab.sh target/release/examples/floor target/release/ssecast idle
-#     loadtest/ab.sh target/release/ssecast "target/release/ssecast --stream-sndbuf-bytes 64KiB" burst
+#     loadtest/ab.sh target/release/ssecast "target/release/ssecast --stream-sndbuf-bytes 16KiB" burst
 #
 # The environment may set:
 #   REPS=9                          pairs

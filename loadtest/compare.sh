@@ -252,8 +252,8 @@ measure_scenario() {
     health) run ssecast health ;;
     ingest)
         take_turns run_redis_floor run_ingest
-        # Shown beside it, as it may take 40 ms for every 64 KiB (README.md says why).
-        run_ingest --mss 0 --events 20000
+        # Segments of 64 KiB: a small SO_SNDBUF would take 40 ms for each (README.md says why).
+        run_ingest --mss 0
         ;;
     # One round has the floor send 2 million times, and it does not batch: more would show the same.
     redis-burst) take_turns run_redis_burst "run floor burst --events 1000 --rounds 1" ;;

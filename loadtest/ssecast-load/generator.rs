@@ -26,7 +26,7 @@ const EVENTS_PER_TURN: usize = 256;
 /// Takes 64 events of a burst in one read.
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 /// Connections that are being opened at once; below any sensible backlog.
-const OPENING: u64 = 128;
+const OPENING: u64 = 1_024;
 /// And when they all come back: a storm, but below the backlog, as a SYN that is dropped waits a second.
 const READMITTED: u64 = 2_048;
 /// Of those, in one turn.

@@ -345,9 +345,16 @@ pub(super) static KEYS: &[Key] = &[
         "How long an event is kept for clients that resume. Off keeps it as long as the other two allow.",
     ),
     fixed(
+        "stream.notsent_bytes",
+        Kind::Size(at!(stream.notsent_bytes), 4 * KIB..=GIB),
+        "TCP_NOTSENT_LOWAT of a connection: what the kernel takes that it has not sent yet, beside \
+         stream.buffer_bytes. What is on its way to the client does not count.",
+    ),
+    fixed(
         "stream.sndbuf_bytes",
-        Kind::Size(at!(stream.sndbuf_bytes), 4 * KIB..=GIB),
-        "SO_SNDBUF of a connection: what the kernel buffers per client, beside stream.buffer_bytes.",
+        Kind::Size(at!(stream.sndbuf_bytes), 0..=GIB),
+        "SO_SNDBUF of a connection: what the kernel keeps until the client has acknowledged it, and so a bound \
+         on its speed. 0 lets it grow with the connection, as the system allows (net.ipv4.tcp_wmem).",
     ),
     fixed(
         "stream.user_timeout",

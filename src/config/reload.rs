@@ -85,6 +85,7 @@ mod tests {
                 "server.listen",
                 "server.reuse_port",
                 "server.instance",
+                "stream.notsent_bytes",
                 "stream.sndbuf_bytes",
                 "stream.user_timeout",
                 "limits.connections",

@@ -214,9 +214,11 @@ impl Client {
     }
 
     /// The heartbeat that is due. There is none in a replay: its number would come before that of events
-    /// that are still to be found.
+    /// that are still to be found. And none for who has all that it asked for: it would resume after events that it
+    /// was not sent.
     fn owed<'h>(&self, heartbeat: &'h Heartbeat) -> Option<Owed<'h>> {
-        if self.replay_from().is_some() { None } else { heartbeat.owed(self.pulse) }
+        let is_done = self.narrow.as_ref().is_some_and(|narrow| narrow.left == Some(0));
+        if self.replay_from().is_some() || is_done { None } else { heartbeat.owed(self.pulse) }
     }
 
     fn gather<'a>(&'a self, log: &'a Log, heartbeat: &'a Heartbeat, gather: &mut Gather<'a>) {

@@ -39,7 +39,9 @@ pub struct Options {
     pub history_events: usize,
     /// Age of the oldest event kept; `None` keeps them for ever.
     pub history_age: Option<Duration>,
-    /// SO_SNDBUF of a connection: what the kernel buffers per client, outside of `buffer_bytes`.
+    /// TCP_NOTSENT_LOWAT of a connection: unsent bytes that the kernel takes, outside of `buffer_bytes`.
+    pub notsent_bytes: usize,
+    /// SO_SNDBUF of a connection: unacknowledged bytes, those included; 0 leaves it to the kernel.
     pub sndbuf_bytes: usize,
     /// TCP_USER_TIMEOUT of a connection (RFC 5482): unacknowledged bytes older than this end it.
     pub user_timeout: Duration,
@@ -58,7 +60,8 @@ impl Default for Options {
             history_bytes: 64 * MIB,
             history_events: 100_000,
             history_age: None,
-            sndbuf_bytes: 16 * KIB,
+            notsent_bytes: 16 * KIB,
+            sndbuf_bytes: 0,
             user_timeout: Duration::from_secs(30),
         }
     }

@@ -230,6 +230,26 @@ fn a_heartbeat_keeps_its_place_between_events_and_is_not_replayed() {
     assert_eq!(bench.data(4), ["b"]);
 }
 
+/// A client takes the last id that it sees: that of a heartbeat after its last event would be too far.
+#[test]
+fn who_has_all_that_it_asked_for_gets_no_heartbeat() {
+    let mut bench = Bench::new(Options::default());
+    let two = |resume: Option<&str>| Subscription {
+        limit: Some(2),
+        resume: resume.map(str::to_owned),
+        ..Subscription::default()
+    };
+    bench.join(0, two(None));
+    ["a", "b", "c", "d"].into_iter().for_each(|data| bench.publish(data));
+    bench.hub.join(key(1), Vec::new(), two(Some("earliest")), bench.now);
+    bench.pass(SECOND * 15);
+    for index in [0, 1] {
+        assert_eq!(bench.data(index), ["a", "b"], "{index}");
+    }
+    bench.join(2, two(Some(&format!("i-2-{}", Fingerprint::of(b"b")))));
+    assert_eq!(bench.data(2), ["c", "d"]);
+}
+
 #[test]
 fn replay_is_bounded_and_says_so() {
     let mut bench = Bench::new(Options { replay_bytes: 500, ..Options::default() });

@@ -5,12 +5,13 @@
 //! stream has none here (the hub has those of blocked ones).
 
 use std::collections::HashMap;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 
 use mio::net::TcpStream;
 use slab::Slab;
 
+use super::socket;
 use crate::api::Incoming;
 use crate::clock::Mono;
 use crate::http;
@@ -172,11 +173,8 @@ impl Connections {
 
 impl Wire for Connections {
     fn send(&mut self, key: Key, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let connection = self.get_mut(key).ok_or(io::ErrorKind::NotConnected)?;
-        match slices {
-            [slice] => connection.socket.write(slice),
-            _ => connection.socket.write_vectored(slices),
-        }
+        let connection = self.get(key).ok_or(io::ErrorKind::NotConnected)?;
+        socket::send(&connection.socket, slices)
     }
 }
 

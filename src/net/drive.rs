@@ -1,6 +1,6 @@
 //! What is done with a connection: read, answer, and make it a stream.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice};
 use std::net::Shutdown;
 
 use super::budget;
@@ -8,6 +8,7 @@ use super::connections::{Linger, State};
 use super::node::View;
 use super::phase::Phase;
 use super::server::Server;
+use super::socket;
 use crate::api::{self, Context, Decision, Incoming, Refusal};
 use crate::bus::Receipt;
 use crate::http::{Close, Event, Request, Response};
@@ -46,7 +47,7 @@ impl Server {
         if !connection.is_readable {
             return Input::Nothing;
         }
-        match connection.socket.read(&mut self.buffer) {
+        match socket::receive(&connection.socket, &mut self.buffer) {
             Ok(0) => {
                 connection.is_readable = false;
                 Input::End
@@ -264,6 +265,7 @@ impl Server {
         let input_bytes = exchange.http.into_stream().len();
         connection.state = State::Stream { input_bytes: u32::try_from(input_bytes).unwrap_or(u32::MAX) };
         self.hub.join(key, greeting, subscription, self.now);
+        self.hub.greet(key, &mut self.connections, self.now.mono);
         if input_bytes > STREAM_INPUT_BYTES {
             self.hub.close(key, hub::CloseReason::Input);
         }
@@ -280,7 +282,7 @@ impl Server {
             if output.is_empty() {
                 return has_sent;
             }
-            match connection.socket.write(output) {
+            match socket::send(&connection.socket, &[IoSlice::new(output)]) {
                 Ok(bytes) => {
                     exchange.http.handle_output_taken(bytes, self.now.mono);
                     has_sent = true;

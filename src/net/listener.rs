@@ -45,7 +45,9 @@ pub(super) enum Accepted {
 pub(super) struct Options {
     /// Other processes of the same user may listen there, too (socket(7), SO_REUSEPORT).
     pub(super) reuse_port: bool,
-    /// SO_SNDBUF of each connection.
+    /// TCP_NOTSENT_LOWAT of each connection.
+    pub(super) notsent_bytes: usize,
+    /// SO_SNDBUF of each connection; 0 leaves it to the kernel.
     pub(super) sndbuf_bytes: usize,
     /// TCP_USER_TIMEOUT of each connection.
     pub(super) user_timeout: Duration,
@@ -58,7 +60,12 @@ impl Listener {
         socket.set_reuse_port(options.reuse_port)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        socket.set_send_buffer_size(options.sndbuf_bytes)?;
+        socket.set_tcp_notsent_lowat(u32::try_from(options.notsent_bytes).unwrap_or(u32::MAX))?;
+        // Unset, it grows with the connection; set, it bounds what can be on its way, and on loopback one segment
+        // of 64 KiB fills a small one until the receiver's delayed acknowledgement, 40 ms later.
+        if options.sndbuf_bytes > 0 {
+            socket.set_send_buffer_size(options.sndbuf_bytes)?;
+        }
         socket.set_tcp_user_timeout(Some(options.user_timeout))?;
         // A stream without heartbeats sends nothing that could stay unacknowledged.
         socket.set_tcp_keepalive(
@@ -122,9 +129,14 @@ mod tests {
 
     use super::*;
 
+    const USER_TIMEOUT: Duration = Duration::from_secs(7);
+
+    fn options() -> Options {
+        Options { reuse_port: true, notsent_bytes: 16 * 1024, sndbuf_bytes: 0, user_timeout: USER_TIMEOUT }
+    }
+
     fn listen(address: SocketAddr) -> io::Result<Listener> {
-        let user_timeout = Duration::from_secs(7);
-        Listener::bind(address, &Options { reuse_port: true, sndbuf_bytes: 16 * 1024, user_timeout })
+        Listener::bind(address, &options())
     }
 
     /// A client whose request for a connection has been sent.
@@ -182,26 +194,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn options_of_the_listener_reach_what_it_accepts() {
-        let timeout = Duration::from_secs(7);
-        let options = Options { reuse_port: false, sndbuf_bytes: 16 * 1024, user_timeout: timeout };
-        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &options).unwrap();
+    /// What a connection accepted with these options is.
+    fn accepted_with(options: &Options) -> TcpStream {
+        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap(), options).unwrap();
         let client = std::net::TcpStream::connect(listener.address()).unwrap();
-        let (stream, peer) = loop {
+        loop {
             match listener.accept() {
-                Accepted::Connection(stream, peer) => break (stream, peer),
+                Accepted::Connection(stream, peer) => {
+                    assert_eq!(peer, client.local_addr().unwrap());
+                    return stream;
+                }
                 Accepted::Nobody => std::thread::yield_now(),
                 _ => panic!("the connection was not accepted"),
             }
-        };
-        assert_eq!(peer, client.local_addr().unwrap());
+        }
+    }
+
+    #[test]
+    fn options_of_the_listener_reach_what_it_accepts() {
+        let stream = accepted_with(&options());
         let socket = SockRef::from(&stream);
-        // Linux doubles what was asked for (socket(7), SO_SNDBUF).
-        assert_eq!(socket.send_buffer_size().unwrap(), 2 * 16 * 1024);
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(timeout));
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), 16 * 1024);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
         assert!(socket.tcp_nodelay().unwrap());
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_TIME);
+    }
+
+    #[test]
+    fn the_send_buffer_is_the_kernels_unless_it_is_set() {
+        let bytes = |options: &Options| SockRef::from(&accepted_with(options)).send_buffer_size().unwrap();
+        // Linux doubles what was asked for (socket(7), SO_SNDBUF).
+        assert_eq!(bytes(&Options { sndbuf_bytes: 16 * 1024, ..options() }), 2 * 16 * 1024);
+        assert!(bytes(&options()) > 64 * 1024);
     }
 }

@@ -18,6 +18,7 @@ mod relay;
 mod server;
 mod setup;
 mod signals;
+mod socket;
 
 pub use clock::Clock;
 pub use phase::Ended;

@@ -11,6 +11,7 @@ use crate::mapping::Map;
 pub(super) fn listener(config: &Config) -> listener::Options {
     listener::Options {
         reuse_port: config.server.reuse_port,
+        notsent_bytes: config.stream.notsent_bytes,
         sndbuf_bytes: config.stream.sndbuf_bytes,
         user_timeout: config.stream.user_timeout,
     }

@@ -26,8 +26,8 @@ pub(crate) struct Options {
     pub(crate) dialect: Dialect,
     /// The Redis that is published to, instead of the server.
     pub(crate) redis: Option<String>,
-    /// The server's process, where its CPU time and memory are to be measured.
-    pub(crate) pid: Option<u32>,
+    /// The server's processes, where their CPU time and memory are to be measured.
+    pub(crate) pids: Vec<u32>,
     /// Its name in the results.
     pub(crate) label: String,
     /// Which of several runs; `report` compares runs of the same number.
@@ -141,7 +141,9 @@ fn number(name: &'static str, help: &'static str, least: u64, default: u64) -> A
 fn common_args(defaults: &Defaults) -> Vec<Arg> {
     let payload_range = payload::BYTES_MIN as u64..=PAYLOAD_BYTES_MAX;
     vec![
-        text("pid", "process of the server, for its CPU time and memory").value_parser(value_parser!(u32)),
+        text("pid", "process of the server, for its CPU time and memory; may be repeated")
+            .value_parser(value_parser!(u32))
+            .action(ArgAction::Append),
         text("label", "the server's name in the results").default_value("server"),
         number("repetition", "a number for this run; a report compares those of the same number", 0, 0),
         text("json", "append the result to this file").value_parser(value_parser!(PathBuf)),
@@ -229,7 +231,7 @@ fn options(scenario: Scenario, matches: &ArgMatches) -> Options {
         target: optional(matches, "target"),
         dialect: optional(matches, "dialect").unwrap_or(Dialect::Ssecast),
         redis: optional(matches, "redis"),
-        pid: optional(matches, "pid"),
+        pids: matches.get_many("pid").into_iter().flatten().copied().collect(),
         label: optional(matches, "label").unwrap_or_default(),
         repetition: number("repetition"),
         streams: size("streams"),

@@ -15,7 +15,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::args::Options;
 use crate::exchange::{Answer, Exchange};
-use crate::process::Process;
+use crate::process::Processes;
 use crate::progress::Progress;
 use crate::sockets::{self, Stalled};
 use crate::stream::{self, Opening, Phase, Role, Stream};
@@ -92,7 +92,7 @@ impl Generator {
             exchanges: Vec::new(),
             buf: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             patience: options.patience,
-            progress: Progress::new(options.scenario.name(), options.pid.map(Process::new)),
+            progress: Progress::new(options.scenario.name(), Processes::of(&options.pids)),
         })
     }
 

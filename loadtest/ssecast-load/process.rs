@@ -58,6 +58,40 @@ impl Process {
     }
 }
 
+/// The processes of a server, taken together: several may share a port.
+#[derive(Clone)]
+pub(crate) struct Processes(Vec<Process>);
+
+impl Processes {
+    /// Those with these ids; `None` where there is none.
+    pub(crate) fn of(pids: &[u32]) -> Option<Self> {
+        (!pids.is_empty()).then(|| Self(pids.iter().copied().map(Process::new).collect()))
+    }
+
+    /// What their living threads have run and waited.
+    pub(crate) fn cpu(&self) -> io::Result<Cpu> {
+        self.0.iter().try_fold(Cpu::default(), |total, process| {
+            let Cpu { run_ns, wait_ns } = process.cpu()?;
+            Ok(Cpu { run_ns: total.run_ns + run_ns, wait_ns: total.wait_ns + wait_ns })
+        })
+    }
+
+    /// Resident memory in bytes; what they share counts for each.
+    pub(crate) fn rss_bytes(&self) -> io::Result<u64> {
+        self.0.iter().map(|process| process.rss_bytes()).sum()
+    }
+
+    /// The same, quick and off by some pages.
+    pub(crate) fn quick_rss_bytes(&self) -> io::Result<u64> {
+        self.0.iter().map(|process| process.quick_rss_bytes()).sum()
+    }
+
+    /// Open descriptors.
+    pub(crate) fn descriptors(&self) -> io::Result<u64> {
+        self.0.iter().map(|process| process.descriptors()).sum()
+    }
+}
+
 /// What the hypervisor took from all cores together since boot, in ticks of `TICK_NS`.
 pub(crate) fn stolen_ticks() -> io::Result<u64> {
     number(&fs::read_to_string("/proc/stat")?, STEAL_FIELD)
@@ -81,5 +115,9 @@ mod tests {
         assert!(own.quick_rss_bytes().unwrap() > 64 * 1024);
         assert!(stolen_ticks().is_ok());
         assert!(own.descriptors().unwrap() >= 3);
+        let twice = Processes::of(&[std::process::id(); 2]).unwrap();
+        assert!(twice.descriptors().unwrap() >= 2 * 3);
+        assert!(twice.cpu().unwrap().run_ns > own.cpu().unwrap().run_ns);
+        assert!(Processes::of(&[]).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::process::Process;
+use crate::process::Processes;
 use crate::tally::Tally;
 
 /// Between two lines on a terminal...
@@ -13,7 +13,7 @@ const FILE_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Progress {
     scenario: &'static str,
-    process: Option<Process>,
+    server: Option<Processes>,
     is_terminal: bool,
     every: Duration,
     start: Instant,
@@ -23,11 +23,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(scenario: &'static str, process: Option<Process>) -> Self {
+    pub(crate) fn new(scenario: &'static str, server: Option<Processes>) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let every = if is_terminal { TERMINAL_EVERY } else { FILE_EVERY };
         let now = Instant::now();
-        Self { scenario, process, is_terminal, every, start: now, last: now, opened: 0, events: 0 }
+        Self { scenario, server, is_terminal, every, start: now, last: now, opened: 0, events: 0 }
     }
 
     /// Shows how far the run is, if it is time to.
@@ -47,7 +47,7 @@ impl Progress {
             rate(tally.events - self.events),
             tally.p99_ns() as f64 / 1e6,
         );
-        if let Some(bytes) = self.process.and_then(|process| process.quick_rss_bytes().ok()) {
+        if let Some(bytes) = self.server.as_ref().and_then(|server| server.quick_rss_bytes().ok()) {
             line.push_str(&format!(", server {:.1} MB", bytes as f64 / 1e6));
         }
         self.show(&line);

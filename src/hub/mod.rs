@@ -269,7 +269,7 @@ impl Hub {
 
     /// Adds a client: the connection `key` becomes a stream that begins with `response_head`.
     ///
-    /// Nothing is sent before `greet` or the next `sweep`.
+    /// Nothing is sent before the next `sweep`.
     pub fn join(&mut self, key: Key, response_head: Vec<u8>, subscription: Subscription, now: Now) {
         self.trim(now.mono);
         let start = resume::plan(&self.log, &subscription, self.options.replay_bytes as u64);

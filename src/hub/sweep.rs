@@ -57,16 +57,6 @@ impl Hub {
         sent
     }
 
-    /// Greets a client that has just joined without waiting for the next sweep, unless it has missed something: its
-    /// head is on the way while others are read from.
-    pub fn greet(&mut self, key: Key, wire: &mut impl Wire, now: Mono) {
-        if self.ready.front() == Some(&key) {
-            self.ready.pop_front();
-            self.popped += 1;
-            self.flush(key, wire, now);
-        }
-    }
-
     /// Takes the next client out of the queues.
     fn next_ready(&mut self) -> Option<Key> {
         self.turns = self.turns.wrapping_add(1);

@@ -265,7 +265,6 @@ impl Server {
         let input_bytes = exchange.http.into_stream().len();
         connection.state = State::Stream { input_bytes: u32::try_from(input_bytes).unwrap_or(u32::MAX) };
         self.hub.join(key, greeting, subscription, self.now);
-        self.hub.greet(key, &mut self.connections, self.now.mono);
         if input_bytes > STREAM_INPUT_BYTES {
             self.hub.close(key, hub::CloseReason::Input);
         }

@@ -11,7 +11,7 @@ use super::ingest::{BATCH_EVENTS, UNREAD_EVENTS};
 use super::{SETTLE, Window};
 use crate::args::Options;
 use crate::payload::{self, Stamp};
-use crate::process::Process;
+use crate::process::Processes;
 use crate::record::Record;
 use crate::stream;
 use crate::upstream::Upstream;
@@ -27,7 +27,7 @@ pub(super) fn run(options: &Options) -> io::Result<Record> {
     upstream.reset_received()?;
     thread::sleep(SETTLE);
     let redis = upstream.process.cpu()?;
-    let window = Window::open(options.pid.map(Process::new))?;
+    let window = Window::open(Processes::of(&options.pids))?;
     let mut published = 0;
     while published < options.events {
         received(&mut upstream, (published + BATCH_EVENTS).saturating_sub(UNREAD_EVENTS))?;

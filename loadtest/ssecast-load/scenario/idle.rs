@@ -12,10 +12,10 @@ const QUIET: Duration = Duration::from_secs(1);
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let streams = session.options.streams;
     session.generator.settle(QUIET)?;
-    let before = session.server.map(|server| server.rss_bytes()).transpose()?;
+    let before = session.server.as_ref().map(|server| server.rss_bytes()).transpose()?;
     session.open(streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
     session.generator.settle(QUIET)?;
-    if let (Some(server), Some(before)) = (session.server, before) {
+    if let (Some(server), Some(before)) = (&session.server, before) {
         let after = server.rss_bytes()?;
         session.record.count("rss_before_bytes", before);
         session.record.count("rss_after_bytes", after);

@@ -11,7 +11,7 @@ use crate::dialect::{Dialect, Publication};
 use crate::generator::Generator;
 use crate::pace::Pace;
 use crate::payload::Stamp;
-use crate::process::Process;
+use crate::process::Processes;
 use crate::publisher::Publisher;
 use crate::record::Record;
 use crate::stream::{self, Role};
@@ -75,7 +75,7 @@ struct Session<'a> {
     options: &'a Options,
     generator: Generator,
     publisher: Publisher,
-    server: Option<Process>,
+    server: Option<Processes>,
     record: Record,
     /// Events published so far, to whomever.
     published: u64,
@@ -97,7 +97,7 @@ impl<'a> Session<'a> {
             options,
             publisher: Publisher::connect(options, &mut generator, connections)?,
             generator,
-            server: options.pid.map(Process::new),
+            server: Processes::of(&options.pids),
             record: Record::new(options),
             published: 0,
             common_events: 0,
@@ -107,7 +107,7 @@ impl<'a> Session<'a> {
 
     /// Opens streams, each at the path that `path` gives, and records how fast that was.
     fn open(&mut self, count: usize, role: Role, path: impl Fn(usize) -> String) -> io::Result<()> {
-        let window = Window::open(self.server)?;
+        let window = Window::open(self.server.clone())?;
         self.generator.open(count, role, path)?;
         let usage = self.end(&window, Instant::now())?;
         self.record.set("opened_per_s", count as f64 / usage.wall.as_secs_f64());
@@ -201,7 +201,7 @@ impl<'a> Session<'a> {
     /// Begins a window.
     fn begin(&mut self) -> io::Result<Window> {
         self.generator.settle(SETTLE)?;
-        Window::open(self.server)
+        Window::open(self.server.clone())
     }
 
     /// Ends a window at `end`, after what the server still does about it.
@@ -233,7 +233,7 @@ impl<'a> Session<'a> {
     }
 
     fn record_memory(&mut self, name: &str) -> io::Result<()> {
-        if let Some(server) = self.server {
+        if let Some(server) = &self.server {
             self.record.count(name, server.rss_bytes()?);
         }
         Ok(())

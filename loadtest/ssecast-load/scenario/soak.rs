@@ -29,7 +29,7 @@ struct Sampler {
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    let descriptors = |session: &Session<'_>| session.server.map(|server| server.descriptors()).transpose();
+    let descriptors = |session: &Session<'_>| session.server.as_ref().map(|server| server.descriptors()).transpose();
     session.generator.settle(SAMPLE_EVERY_MIN)?;
     let at_start = descriptors(session)?;
     if options.stalled > 0 {
@@ -89,8 +89,8 @@ impl Sampler {
     }
 
     fn take(&mut self, session: &mut Session<'_>) -> io::Result<()> {
-        let rss_bytes = session.server.map(|server| server.rss_bytes()).transpose()?;
-        let descriptors = session.server.map(|server| server.descriptors()).transpose()?;
+        let rss_bytes = session.server.as_ref().map(|server| server.rss_bytes()).transpose()?;
+        let descriptors = session.server.as_ref().map(|server| server.descriptors()).transpose()?;
         let tally = &session.generator.tally;
         let deliveries = tally.events - self.events;
         self.events = tally.events;

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::process::{self, Cpu, Process};
+use crate::process::{self, Cpu, Process, Processes};
 use crate::record::Record;
 
 /// Busier than this, a side is what limits the pair.
@@ -12,7 +12,7 @@ const BUSY_PCT: f64 = 90.0;
 /// An open window: the counters at its start.
 pub(super) struct Window {
     pub(super) start: Instant,
-    server: Option<Process>,
+    server: Option<Processes>,
     own: Process,
     server_cpu: Option<Cpu>,
     own_cpu: Cpu,
@@ -34,12 +34,12 @@ pub(super) struct Usage {
 
 impl Window {
     /// Begins a window; both sides should be idle.
-    pub(super) fn open(server: Option<Process>) -> io::Result<Self> {
+    pub(super) fn open(server: Option<Processes>) -> io::Result<Self> {
         let own = Process::new(std::process::id());
         Ok(Self {
+            server_cpu: server.as_ref().map(Processes::cpu).transpose()?,
             server,
             own,
-            server_cpu: server.map(Process::cpu).transpose()?,
             own_cpu: own.cpu()?,
             stolen_ticks: process::stolen_ticks()?,
             start: Instant::now(),
@@ -50,7 +50,7 @@ impl Window {
     pub(super) fn close(&self, end: Instant, settle: impl FnOnce() -> io::Result<()>) -> io::Result<Usage> {
         let stolen_ticks = process::stolen_ticks()? - self.stolen_ticks;
         settle()?;
-        let server = self.server.map(Process::cpu).transpose()?.zip(self.server_cpu);
+        let server = self.server.as_ref().map(Processes::cpu).transpose()?.zip(self.server_cpu);
         Ok(Usage {
             wall: end.duration_since(self.start),
             server_ns: server.map(|(now, before)| now.run_ns - before.run_ns),

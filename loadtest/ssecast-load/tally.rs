@@ -51,9 +51,11 @@ impl Tally {
         }
     }
 
-    /// The 99th percentile of the streams that stay, since latencies were last taken.
+    /// The 99th percentile of the streams that stay, or of the others where none does, since latencies were last
+    /// taken.
     pub(crate) fn p99_ns(&self) -> u64 {
-        self.steady.value_at_quantile(0.99)
+        let latency = if self.steady.is_empty() { &self.returning } else { &self.steady };
+        latency.value_at_quantile(0.99)
     }
 
     /// The latencies, publish to receipt in nanoseconds, of the streams that stay and of the others, since the

@@ -29,7 +29,8 @@ struct Sampler {
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    let descriptors = |session: &Session<'_>| session.server.as_ref().map(|server| server.descriptors()).transpose();
+    let descriptors =
+        |session: &Session<'_>| session.server.as_ref().map(|server| server.descriptors()).transpose();
     session.generator.settle(SAMPLE_EVERY_MIN)?;
     let at_start = descriptors(session)?;
     if options.stalled > 0 {

@@ -29,6 +29,7 @@ modules=/usr/lib/nginx/modules
 scratch=$(mktemp -d)
 server_pid=
 parent_pid=
+second_pid=
 redis_pid=
 failed=0
 
@@ -58,9 +59,10 @@ stop() {
 }
 
 stop_server() {
-    stop $parent_pid $server_pid
+    stop $parent_pid $server_pid $second_pid
     server_pid=
     parent_pid=
+    second_pid=
 }
 
 stop_redis() {
@@ -216,6 +218,22 @@ run_redis_health() {
     stop_with_redis
 }
 
+# One process, or two on one port, each on a core of its own; the generator shares that of the second.
+run_processes() {
+    start_redis
+    local share=(--server-reuse-port --mode redis --redis-url "$redis_url") pids=()
+    start_server ssecast "${share[@]}"
+    await "$scratch/log" "subscribed to Redis" "$server_pid" || give_up ssecast "$scratch/log"
+    if [ "$1" = 2 ]; then
+        taskset -c "$generator_core" "$ssecast" --listen "$address" "${ssecast_args[@]}" "${share[@]}" 2>"$scratch/log2" &
+        second_pid=$!
+        await "$scratch/log2" "subscribed to Redis" "$second_pid" || give_up ssecast "$scratch/log2"
+        pids=(--pid "$second_pid")
+    fi
+    measure "ssecast-x$1" fanout --streams 10000 --events 40 --redis "$redis_url" --target "$address" "${pids[@]}"
+    stop_with_redis
+}
+
 # take_turns COMMAND...: all of them, each repetition beginning with another one.
 take_turns() {
     local count=$# at
@@ -258,6 +276,7 @@ measure_scenario() {
     # One round has the floor send 2 million times, and it does not batch: more would show the same.
     redis-burst) take_turns run_redis_burst "run floor burst --events 1000 --rounds 1" ;;
     redis-health) take_turns "run_redis_health ssecast" "run_redis_health redis-killed" ;;
+    processes) take_turns "run_processes 1" "run_processes 2" ;;
     # Half an hour; what is kept of the past has to be full before its growth is measured.
     soak)
         start_server ssecast --stream-history-events 1000
@@ -265,7 +284,7 @@ measure_scenario() {
         stop_server
         ;;
     *)
-        echo "compare: no scenario $1; there are: ${scenarios[*]} soak" >&2
+        echo "compare: no scenario $1; there are: ${scenarios[*]} processes soak" >&2
         exit 2
         ;;
     esac

@@ -56,7 +56,8 @@ pub(crate) struct Options {
     pub(crate) churn_pct: f64,
     /// Events published while the streams are away (`storm`).
     pub(crate) back: u64,
-    /// What is published before the measured events to fill the stalled sockets (`slow`).
+    /// What is published before the measured events, to fill the stalled sockets (`slow`) or what the server keeps of
+    /// the past (`soak`).
     pub(crate) fill_bytes: usize,
     /// What is published after them, past the bound of a client's backlog (`slow`).
     pub(crate) overrun_bytes: usize,
@@ -123,9 +124,16 @@ fn scenario_command(scenario: Scenario) -> Command {
         args.push(text("redis", help).required(scenario.needs_redis()));
     }
     args.extend(own_args(&defaults));
-    if scenario == Scenario::Slow {
-        args.push(number("fill-bytes", "published first, so that sockets fill", 0, 96 * 1024));
-        args.push(number("overrun-bytes", "published last, past the backlog's bound", 0, 512 * 1024));
+    match scenario {
+        Scenario::Slow => {
+            args.push(number("fill-bytes", "published first, so that sockets fill", 0, 96 * 1024));
+            args.push(number("overrun-bytes", "published last, past the backlog's bound", 0, 512 * 1024));
+        }
+        Scenario::Soak => {
+            let help = "published before the first stream, so that what the server keeps is full";
+            args.push(number("fill-bytes", help, 0, 8 * 1024 * 1024));
+        }
+        _ => {}
     }
     Command::new(scenario.name()).about(scenario.about()).args(args)
 }

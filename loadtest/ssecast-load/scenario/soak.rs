@@ -1,7 +1,8 @@
 //! Churn, stalled streams and events for a long time: growth of memory, descriptors that come back.
 //!
-//! Memory is sampled all the time and its slope taken over the last two thirds. The server's history has to be
-//! full by then, or its growth is what is measured: give it a small one (`--stream-history-events`).
+//! Memory is sampled all the time and its slope taken over the last two thirds. What the server keeps of the past
+//! has to be full before, or its growth is what is measured: `--fill-bytes` are published first, and the server is
+//! given a small history (`--stream-history-events`).
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use crate::record::Sample;
 use crate::slope;
 use crate::stream::Role;
 
+/// Payload of the events that only fill.
+const FILL_PAYLOAD_BYTES: usize = 4 * 1024;
 /// Samples of a run.
 const SAMPLES: u32 = 180;
 /// Not more often than this: reading the memory of a process stops it for a moment.
@@ -31,6 +34,7 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
     let descriptors =
         |session: &Session<'_>| session.server.as_ref().map(|server| server.descriptors()).transpose();
+    fill(session)?;
     session.generator.settle(SAMPLE_EVERY_MIN)?;
     let at_start = descriptors(session)?;
     if options.stalled > 0 {
@@ -67,6 +71,14 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
         session.record.count("descriptors_after", after);
     }
     Ok(())
+}
+
+/// Publishes events that no stream is there to get.
+fn fill(session: &mut Session<'_>) -> io::Result<()> {
+    for _ in 0..session.options.fill_bytes.div_ceil(FILL_PAYLOAD_BYTES) {
+        session.publish(FILL_PAYLOAD_BYTES, Some("fill"))?;
+    }
+    session.publisher.finish(&mut session.generator)
 }
 
 fn record_slope(session: &mut Session<'_>) {

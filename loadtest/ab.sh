@@ -8,11 +8,11 @@
 #     loadtest/ab.sh target/release/ssecast "target/release/ssecast --stream-sndbuf-bytes 16KiB" burst
 #
 # The environment may set:
-#   REPS=9                          pairs
+#   REPS=9                          pairs, an odd number
 #   METRICS="cpu_us_per_delivery …" which metrics (default: those that the scenario has of a few common ones)
 #   SERVER_CORE=0 GENERATOR_CORE=1
 set -euo pipefail
-[ $# -ge 3 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d'; exit 2; }
+[ $# -ge 3 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2; }
 old=$1 new=$2
 shift 2
 cd "$(dirname "$0")/.."
@@ -38,14 +38,21 @@ run() {
         [ -z "$address" ] || break
         sleep 0.05
     done
-    taskset -c "${GENERATOR_CORE:-1}" "$load" "$@" --target "$address" --pid "$pid" 2>/dev/null |
-        awk -v name="$name" -v pair="$pair" 'NF == 2 { print pair, name, $1, $2 }' >>"$scratch/metrics"
+    [ -n "$address" ] || { echo "ab: $name did not start:" >&2; cat "$scratch/log" >&2; exit 1; }
+    # A run that lost events does not count, nor does its pair.
+    if taskset -c "${GENERATOR_CORE:-1}" "$load" "$@" --target "$address" --pid "$pid" \
+        >"$scratch/out" 2>"$scratch/err"; then
+        awk -v name="$name" -v pair="$pair" 'NF == 2 { print pair, name, $1, $2 }' "$scratch/out" >>"$scratch/metrics"
+    else
+        echo "ab: pair $pair, $name: $(tail -n 1 "$scratch/err")" >&2
+    fi
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null || true
     pid=
 }
 
-for pair in $(seq "${REPS:-9}"); do
+# An odd number has a middle.
+for pair in $(seq $((${REPS:-9} | 1))); do
     if [ $((pair % 2)) = 1 ]; then
         run old "$old" "$@"
         run new "$new" "$@"

@@ -15,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scenarios=(fanout-1000 fanout-5000 fanout-15000 burst idle topics storm slow health ingest redis-burst redis-health)
+scenarios=(fanout-1000 fanout-5000 fanout-15000 burst idle topics churn storm slow health ingest redis-burst redis-health)
 results=$(realpath -m "${1:-target/compare.json}")
 reps=${REPS:-5}
 only=${ONLY:-${scenarios[*]}}
@@ -234,12 +234,12 @@ run_processes() {
     stop_with_redis
 }
 
-# take_turns COMMAND...: all of them, each repetition beginning with another one.
+# take_turns COMMAND...: all of them, each repetition beginning with another one, and every second one backwards.
 take_turns() {
-    local count=$# at
+    local commands=("$@") count=$# at
     for at in $(seq 0 $((count - 1))); do
-        local commands=("$@")
-        ${commands[$(((at + repetition) % count))]}
+        [ $((repetition % 2)) = 1 ] || at=$((count - 1 - at))
+        ${commands[$(((at + repetition / 2) % count))]}
     done
 }
 
@@ -264,13 +264,14 @@ measure_scenario() {
         each "nchan ssecast" topics
         run ssecast topics --streams 1
         ;;
+    churn) run ssecast churn ;;
     # The floor keeps no history.
     storm) each "nchan ssecast" storm ;;
     slow) take_turns "run ssecast slow" "run ssecast slow --stalled 1000" ;;
     health) run ssecast health ;;
     ingest)
         take_turns run_redis_floor run_ingest
-        # Segments of 64 KiB: a small SO_SNDBUF would take 40 ms for each (README.md says why).
+        # Segments of 64 KiB, as loopback has them (README.md says why).
         run_ingest --mss 0
         ;;
     # One round has the floor send 2 million times, and it does not batch: more would show the same.
@@ -291,7 +292,7 @@ measure_scenario() {
 }
 
 describe_machine() {
-    echo "- Date: $(date -u +%Y-%m-%d), ssecast at $(git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)"
+    echo "- Date: $(date -u +%Y-%m-%d), ssecast at $commit"
     echo "- Machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores," \
         "$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024 / 1024)) GiB, $(uname -sr)"
     echo "- Server on core $server_core, generator (and Redis) on core $generator_core, loopback"
@@ -301,13 +302,16 @@ describe_machine() {
     echo "- Repetitions: $reps; medians, and of ratios their range"
 }
 
+# A soak that was made on its own (ONLY=soak REPS=1 loadtest/compare.sh target/soak.json) is on the page, too.
 write_page() {
+    local reported=("$results")
+    [ ! -s "$(dirname "$results")/soak.json" ] || reported+=("$(dirname "$results")/soak.json")
     {
         sed -n '1,/^<!-- results -->$/p' loadtest/RESULTS.md
         echo
         describe_machine
         echo
-        "$bin/ssecast-load" report "$results"
+        "$bin/ssecast-load" report "${reported[@]}"
         echo
         sed -n '/^<!-- end of results -->$/,$p' loadtest/RESULTS.md
     } >"$scratch/RESULTS.md"
@@ -316,18 +320,22 @@ write_page() {
     while read -r line; do
         notes+=(--note "${line#- }")
     done < <(describe_machine)
-    "$bin/ssecast-load" report "$results" --html "${results%.json}.html" "${notes[@]}" >/dev/null
+    "$bin/ssecast-load" report "${reported[@]}" --html "${results%.json}.html" "${notes[@]}" >/dev/null
     echo "compare: wrote loadtest/RESULTS.md and ${results%.json}.html"
 }
 
 install_missing
+commit=$(git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 if [ -z "${APPEND:-}" ]; then
     cargo build --release --locked --bin ssecast --bin ssecast-load --example floor --example redis_floor
     mkdir -p "$(dirname "$results")"
     : >"$results"
 fi
 
-for repetition in $(seq "$reps"); do
+# What is added to a file has repetitions of its own: ratios are those of runs made one after the other.
+first=1
+[ -z "${APPEND:-}" ] || first=$(($(sed -n 's/.*"repetition":\([0-9]*\).*/\1/p' "$results" 2>/dev/null | sort -n | tail -n 1) + 1))
+for repetition in $(seq "$first" $((first + reps - 1))); do
     for scenario in $only; do
         measure_scenario "$scenario"
     done

@@ -24,8 +24,9 @@ mod descriptors;
 
 const LISTENER: Token = Token(usize::MAX);
 const BACKLOG: i32 = 4096;
-/// The same as ssecast's default.
-const SNDBUF_BYTES: usize = 16 * 1024;
+/// The same as ssecast's defaults.
+const NOTSENT_BYTES: u32 = 16 * 1024;
+const SNDBUF_BYTES: usize = 256 * 1024;
 const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
     Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\nConnection: close\r\n\r\n\
     retry: 3000\n: floor\n\n";
@@ -118,6 +119,7 @@ fn accept(listener: &TcpListener, poll: &Poll, conns: &mut Slab<Conn>) -> io::Re
         };
         let options = SockRef::from(&socket);
         options.set_send_buffer_size(SNDBUF_BYTES)?;
+        options.set_tcp_notsent_lowat(NOTSENT_BYTES)?;
         options.set_tcp_nodelay(true)?;
         let entry = conns.vacant_entry();
         poll.registry().register(&mut socket, Token(entry.key()), Interest::READABLE)?;

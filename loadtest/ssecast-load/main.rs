@@ -1,7 +1,7 @@
 //! The load generator: opens streams, publishes events, and measures a server from outside.
 //!
 //! One thread, one poll. It never shares anything with the server but the machine, so both are pinned
-//! to a core of their own (see `loadtest/figures.sh`). What it sent and what came back is checked: a
+//! to a core of their own (see `loadtest/compare.sh`). What it sent and what came back is checked: a
 //! run in which a frame is missing, doubled or out of order fails.
 
 use std::io;

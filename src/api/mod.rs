@@ -105,6 +105,8 @@ pub struct Context<'a> {
     pub peer: Option<IpAddr>,
     /// Whether the connection is to be turned away.
     pub refusal: Option<Refusal>,
+    /// Whether the server was told to end, even if it still serves.
+    pub is_ending: bool,
     /// Jitter, 0 to 1.
     pub jitter: f64,
     /// The time.

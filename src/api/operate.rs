@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Context, Refusal};
+use super::Context;
 use crate::bus::Readiness;
 use crate::http::{Request, Response};
 use crate::hub::{ClientRank, ClientView, Filter, TopicPattern};
@@ -24,7 +24,7 @@ pub(super) fn healthz() -> Response {
 }
 
 pub(super) fn readyz(context: &Context<'_>) -> Response {
-    if context.refusal == Some(Refusal::Draining) {
+    if context.is_ending {
         return Response::problem(503, "not ready: draining")
             .problem_member("components", vec!["draining"])
             .header("Retry-After", "5");
@@ -67,7 +67,7 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
         "instance": context.node.instance().as_str(),
         "uptime_seconds": context.node.uptime().as_secs_f64(),
         "mode": context.bus.mode().name(),
-        "draining": context.refusal == Some(Refusal::Draining),
+        "draining": context.is_ending,
         "connections": { "streams": hub.len(), "open": gauges.connections, "shed": metrics.shed },
         "rates": { "events_per_second": rates.events, "deliveries_per_second": rates.deliveries },
         "latency_ms": {

@@ -353,8 +353,9 @@ pub(super) static KEYS: &[Key] = &[
     fixed(
         "stream.sndbuf_bytes",
         Kind::Size(at!(stream.sndbuf_bytes), 0..=GIB),
-        "SO_SNDBUF of a connection: what the kernel keeps until the client has acknowledged it, and so a bound \
-         on its speed. 0 lets it grow with the connection, as the system allows (net.ipv4.tcp_wmem).",
+        "SO_SNDBUF of a connection: what the kernel keeps until the client has acknowledged it, at most, and so a \
+         bound on its speed. Linux takes no more than net.core.wmem_max, and doubles it. 0 lets it grow with the \
+         connection, to 4 MiB as a rule (net.ipv4.tcp_wmem).",
     ),
     fixed(
         "stream.user_timeout",

@@ -61,7 +61,7 @@ impl Default for Options {
             history_events: 100_000,
             history_age: None,
             notsent_bytes: 16 * KIB,
-            sndbuf_bytes: 0,
+            sndbuf_bytes: 256 * KIB,
             user_timeout: Duration::from_secs(30),
         }
     }

@@ -225,6 +225,7 @@ impl Server {
             node: &view,
             peer,
             refusal,
+            is_ending: self.phase != Phase::Running,
             jitter: self.random.f64(),
             now: self.now,
         };

@@ -96,7 +96,7 @@ impl Entrance {
 impl Server {
     /// Lets in who waits, as far as the budget goes.
     pub(super) fn let_in(&mut self) {
-        let leaves = matches!(self.phase, Phase::Leaving { until } if until <= self.now.mono);
+        let leaves = matches!(self.phase, Phase::Leaving { until, .. } if until <= self.now.mono);
         if leaves && self.entrance.accepting == Accepting::Idle {
             // Somebody may have come since the poller was asked.
             self.entrance.accepting = Accepting::Pending;
@@ -111,15 +111,18 @@ impl Server {
 
     /// Closes the listener once nobody waits, and goes on ending.
     fn leave(&mut self) {
+        let Phase::Leaving { latest, .. } = self.phase else { return };
         match self.entrance.accepting {
-            Accepting::Idle => {
+            // More wait than the budget of a turn.
+            Accepting::Pending if self.now.mono < latest => {}
+            Accepting::Paused { until } if self.now.mono < latest => {
+                self.phase = Phase::Leaving { until, latest };
+            }
+            Accepting::Idle | Accepting::Pending | Accepting::Paused { .. } => {
                 self.entrance.listener.close();
                 log::info!("the port is left to the other processes");
                 self.begin_drain(Successor::Others);
             }
-            // More wait than the budget of a turn.
-            Accepting::Pending => {}
-            Accepting::Paused { until } => self.phase = Phase::Leaving { until },
         }
     }
 
@@ -132,7 +135,9 @@ impl Server {
         }
         self.bus.end_opening();
         self.entrance.opening = None;
-        self.log_listening();
+        if self.phase == Phase::Running {
+            self.log_listening();
+        }
         true
     }
 

@@ -34,7 +34,8 @@ impl Server {
         if self.config.server.reuse_port {
             log::info!("leaving the port to the other processes");
             self.entrance.begin_to_leave();
-            self.phase = Phase::Leaving { until: self.now.mono.after(LEAVING) };
+            let now = self.now.mono;
+            self.phase = Phase::Leaving { until: now.after(LEAVING), latest: now.after(2 * LEAVING) };
         } else {
             self.begin_drain(Successor::Next);
         }

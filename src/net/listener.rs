@@ -61,8 +61,8 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_notsent_lowat(u32::try_from(options.notsent_bytes).unwrap_or(u32::MAX))?;
-        // Unset, it grows with the connection; set, it bounds what can be on its way, and on loopback one segment
-        // of 64 KiB fills a small one until the receiver's delayed acknowledgement, 40 ms later.
+        // It bounds what can be on its way. On loopback one segment of 64 KiB fills a small one until the
+        // receiver's delayed acknowledgement, 40 ms later.
         if options.sndbuf_bytes > 0 {
             socket.set_send_buffer_size(options.sndbuf_bytes)?;
         }
@@ -116,10 +116,19 @@ impl Listener {
     }
 
     fn accept_with_spare(&mut self, error: io::Error) -> Accepted {
+        // Without a free descriptor the system does not even look whether somebody waits.
         let had_spare = self.spare.take().is_some();
-        let turned_away = had_spare && self.socket.as_ref().is_some_and(|socket| socket.accept().is_ok());
+        let second = match &self.socket {
+            // Closed at once: its descriptor is the spare one again.
+            Some(socket) if had_spare => socket.accept().map(drop),
+            _ => return Accepted::Later(error),
+        };
         self.spare = File::open("/dev/null").ok();
-        if turned_away { Accepted::TurnedAway } else { Accepted::Later(error) }
+        match second {
+            Ok(()) => Accepted::TurnedAway,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::Nobody,
+            Err(_) => Accepted::Later(error),
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use crate::clock::Mono;
 pub(super) enum Phase {
     /// It serves.
     Running,
-    /// It serves, and leaves a port to the processes that share it, until then or a little longer.
-    Leaving { until: Mono },
+    /// It serves, and leaves a port to the processes that share it: until then, or until nobody waits any more, but
+    /// no longer than to `latest`.
+    Leaving { until: Mono, latest: Mono },
     /// It says goodbye: not over before `earliest`, and then at the latest.
     Draining { earliest: Mono, until: Mono },
     /// It was told again to end.
@@ -18,7 +19,7 @@ pub(super) enum Phase {
 impl Phase {
     pub(super) fn deadline(self, now: Mono) -> Option<Mono> {
         match self {
-            Self::Leaving { until } => Some(until),
+            Self::Leaving { until, latest } => Some(until.min(latest)),
             Self::Draining { earliest, until } => Some(if now < earliest { earliest } else { until }),
             Self::Running | Self::Forced => None,
         }

@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 
 use crate::record::Record;
 
+/// More repetitions than a file has: those of different files are different ones, as a ratio is that of runs made one
+/// after the other.
+const PER_FILE: u64 = 1_000_000;
+
 /// Reads the runs of the files. An error names the file, and the line and column in it.
 pub(super) fn read(paths: &[PathBuf]) -> io::Result<Vec<Record>> {
     let mut records = Vec::new();
-    for path in paths {
+    for (file, path) in (0..).zip(paths) {
         let text = fs::read_to_string(path).map_err(|error| at(path, &error))?;
         for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            records.push(parse(line).map_err(|error| at(path, &format!("line {}: {error}", i + 1)))?);
+            let record = parse(line).map_err(|error| at(path, &format!("line {}: {error}", i + 1)))?;
+            records.push(Record { repetition: record.repetition + file * PER_FILE, ..record });
         }
     }
     if records.is_empty() {

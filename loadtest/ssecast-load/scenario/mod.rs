@@ -66,8 +66,9 @@ pub(crate) fn run(options: &Options) -> io::Result<Record> {
         Scenario::Ingest => ingest::run(&mut session),
     };
     // What the streams lack says more than that it did not come in time.
+    let done = done.and_then(|()| session.ask_for_the_end());
     session.record.error = done.err().map(|error| error.to_string());
-    session.finish()
+    Ok(session.finish())
 }
 
 /// What the steps of a scenario share.
@@ -239,10 +240,22 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Checks what every stream got, and asks the server for its view.
-    fn finish(mut self) -> io::Result<Record> {
-        // An event that came twice, or to the wrong stream, may still be under way.
+    /// Waits for what may still be under way, and asks the server for its view.
+    fn ask_for_the_end(&mut self) -> io::Result<()> {
+        // An event that came twice, or to the wrong stream.
         self.generator.settle(SETTLE)?;
+        self.record_memory("rss_end_bytes")?;
+        if self.options.dialect == Dialect::Ssecast {
+            let key = self.generator.connect()?;
+            self.generator.exchange(key).get("/stats")?;
+            let answer = self.generator.answer(key)?;
+            self.record.stats = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
+        }
+        Ok(())
+    }
+
+    /// Checks what every stream got.
+    fn finish(mut self) -> Record {
         if self.options.scenario != Scenario::Topics {
             let (mut missing, mut duplicate, mut wrong) = (0, 0, 0);
             for stream in self.generator.readers() {
@@ -266,13 +279,6 @@ impl<'a> Session<'a> {
             self.record.set_percentiles("publish", &http.answered);
             self.record.count("fallbacks", http.fallbacks);
         }
-        self.record_memory("rss_end_bytes")?;
-        if self.options.dialect == Dialect::Ssecast && self.record.error.is_none() {
-            let key = self.generator.connect()?;
-            self.generator.exchange(key).get("/stats")?;
-            let answer = self.generator.answer(key)?;
-            self.record.stats = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
-        }
-        Ok(self.record)
+        self.record
     }
 }

@@ -41,6 +41,10 @@ pub(super) fn check(hub: &Hub) {
         assert!(hub.clients.get(*key).is_some(), "a client that is gone is idle");
     }
     assert!(ready.len() <= queued().count());
+    for key in &hub.returning {
+        let is_replaying = |client: &super::super::client::Client| client.is_replaying();
+        assert!(hub.clients.get(*key).is_none_or(is_replaying), "{key:?} has missed nothing");
+    }
     check_index(hub);
     let log = &hub.log;
     assert!(log.tail() <= log.history_start() && log.history_start() <= log.head());

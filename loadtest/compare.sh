@@ -334,7 +334,7 @@ fi
 
 # What is added to a file has repetitions of its own: ratios are those of runs made one after the other.
 first=1
-[ -z "${APPEND:-}" ] || first=$(($(sed -n 's/.*"repetition":\([0-9]*\).*/\1/p' "$results" 2>/dev/null | sort -n | tail -n 1) + 1))
+[ -z "${APPEND:-}" ] || [ ! -s "$results" ] || first=$(($(sed -n 's/.*"repetition":\([0-9]*\).*/\1/p' "$results" | sort -n | tail -n 1) + 1))
 for repetition in $(seq "$first" $((first + reps - 1))); do
     for scenario in $only; do
         measure_scenario "$scenario"

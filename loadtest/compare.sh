@@ -294,7 +294,7 @@ measure_scenario() {
 describe_machine() {
     echo "- Date: $(date -u +%Y-%m-%d), ssecast at $commit"
     echo "- Machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores," \
-        "$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024 / 1024)) GiB, $(uname -sr)"
+        "$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024 / 1024)) GiB, Linux $(uname -r | cut -d- -f1)"
     echo "- Server on core $server_core, generator (and Redis) on core $generator_core, loopback"
     echo "- $(rustc --version), release profile of Cargo.toml"
     echo "- $(nginx -v 2>&1 | sed 's/^nginx version: //'), Nchan $(dpkg-query -W -f '${Version}' libnginx-mod-nchan 2>/dev/null || echo '?')"

@@ -220,7 +220,8 @@ impl Stream {
                 last_id = id;
                 tally.pings += 1;
             }
-            Frame::Gap => tally.gaps += 1,
+            // A stalled one that comes back has missed what is no longer kept.
+            Frame::Gap => tally.gaps += u64::from(role != Role::Stalled),
             Frame::Other => {}
         });
         if !last_id.is_empty() {

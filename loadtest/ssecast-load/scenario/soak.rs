@@ -13,8 +13,6 @@ use crate::record::Sample;
 use crate::slope;
 use crate::stream::Role;
 
-/// Payload of the events that only fill.
-const FILL_PAYLOAD_BYTES: usize = 4 * 1024;
 /// Samples of a run.
 const SAMPLES: u32 = 180;
 /// Not more often than this: reading the memory of a process stops it for a moment.
@@ -73,10 +71,12 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Publishes events that no stream is there to get.
+/// Publishes events that no stream is there to get, of the size of those to come: what a server keeps beside the bytes
+/// of each has to be full as well.
 fn fill(session: &mut Session<'_>) -> io::Result<()> {
-    for _ in 0..session.options.fill_bytes.div_ceil(FILL_PAYLOAD_BYTES) {
-        session.publish(FILL_PAYLOAD_BYTES, Some("fill"))?;
+    let payload_bytes = session.options.payload_bytes;
+    for _ in 0..session.options.fill_bytes.div_ceil(payload_bytes) {
+        session.publish(payload_bytes, Some("fill"))?;
     }
     session.publisher.finish(&mut session.generator)
 }

@@ -118,16 +118,13 @@ impl Listener {
     fn accept_with_spare(&mut self, error: io::Error) -> Accepted {
         // Without a free descriptor the system does not even look whether somebody waits.
         let had_spare = self.spare.take().is_some();
-        let second = match &self.socket {
-            // Closed at once: its descriptor is the spare one again.
-            Some(socket) if had_spare => socket.accept().map(drop),
-            _ => return Accepted::Later(error),
-        };
+        // Closed at once: its descriptor is the spare one again.
+        let second = self.socket.as_ref().filter(|_| had_spare).map(|socket| socket.accept().map(drop));
         self.spare = File::open("/dev/null").ok();
         match second {
-            Ok(()) => Accepted::TurnedAway,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::Nobody,
-            Err(_) => Accepted::Later(error),
+            Some(Ok(())) => Accepted::TurnedAway,
+            Some(Err(second)) if second.kind() == io::ErrorKind::WouldBlock => Accepted::Nobody,
+            Some(Err(_)) | None => Accepted::Later(error),
         }
     }
 }

@@ -7,6 +7,7 @@ use ssecast::envelope::Envelope;
 use ssecast::id::{EventId, Fingerprint};
 use ssecast::intake::{BatchFormat, Numbering};
 use ssecast::limits::Limits;
+use ssecast::scope::Scope;
 use ssecast::stamp::{After, Mark};
 use ssecast::{sse, stamp};
 
@@ -31,14 +32,18 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     for (name, topics) in bodies {
         let intake = intake(topics);
         group.bench_function(name, |b| {
-            b.iter(|| measured(|| intake.batch(black_box(body), BatchFormat::Json, START, None)));
+            b.iter(|| {
+                measured(|| intake.batch(black_box(body), BatchFormat::Json, &Scope::ALL, START, None))
+            });
         });
     }
 
     let intake = intake(&[]);
     let numbering = Some(Numbering { origin: INSTANCE, next: 18_231 });
     group.bench_function("one for Redis", |b| {
-        b.iter(|| measured(|| intake.batch(black_box(body), BatchFormat::Json, START, numbering)));
+        b.iter(|| {
+            measured(|| intake.batch(black_box(body), BatchFormat::Json, &Scope::ALL, START, numbering))
+        });
     });
     let stamped = stamp::stamp(&envelopes[0], INSTANCE, 18_231);
     let mark = Mark { after: After::Event(Fingerprint(7)), is_again: false };
@@ -57,7 +62,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         [("array of 100", array, BatchFormat::Json), ("100 lines", lines, BatchFormat::Lines)]
     {
         group.bench_function(name, |b| {
-            b.iter(|| measured(|| intake.batch(black_box(body.as_bytes()), format, START, None)));
+            b.iter(|| {
+                measured(|| intake.batch(black_box(body.as_bytes()), format, &Scope::ALL, START, None))
+            });
         });
     }
     group.finish();

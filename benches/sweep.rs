@@ -6,8 +6,9 @@ use std::slice::Iter;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use ssecast::event::Event;
-use ssecast::hub::{Filter, Subscription, TopicPattern};
+use ssecast::hub::{Filter, Subscription};
 use ssecast::key::Key;
+use ssecast::topic::TopicPattern;
 
 use crate::support::{Orders, Stage, measured};
 

@@ -13,6 +13,7 @@ use crate::envelope::{self, Envelope};
 use crate::event::{Audience, Event, Origin, Subject};
 use crate::id::Fingerprint;
 use crate::mapping::{self, Map, Public};
+use crate::scope::{Beyond, Scope};
 use crate::sse;
 use crate::stamp::{self, Mark, STAMP_BYTES};
 use crate::timestamp;
@@ -49,6 +50,13 @@ pub enum Error {
         /// What is wrong.
         error: envelope::Error,
     },
+    /// The envelope at this place is for others than the publisher may speak to.
+    Beyond {
+        /// Its place; `None` where the body is a single envelope.
+        index: Option<usize>,
+        /// What it is beyond.
+        beyond: Beyond,
+    },
 }
 
 impl fmt::Display for Error {
@@ -56,11 +64,39 @@ impl fmt::Display for Error {
         match self {
             Self::Empty => f.write_str("there is no envelope in the body"),
             Self::Malformed(error) | Self::Envelope { error, .. } => error.fmt(f),
+            Self::Beyond { beyond: Beyond::Tenant, .. } => {
+                f.write_str("tenant: not the one that may be published for")
+            }
+            Self::Beyond { beyond: Beyond::Topic, .. } => {
+                f.write_str("topics: not those that may be published about")
+            }
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+/// What is wrong with one envelope of a batch.
+enum Fault {
+    Invalid(envelope::Error),
+    Beyond(Beyond),
+}
+
+impl Fault {
+    /// The fault, of the envelope at this place.
+    fn at(self, index: Option<usize>) -> Error {
+        match self {
+            Self::Invalid(error) => Error::Envelope { index, error },
+            Self::Beyond(beyond) => Error::Beyond { index, beyond },
+        }
+    }
+}
+
+impl From<envelope::Error> for Fault {
+    fn from(error: envelope::Error) -> Self {
+        Self::Invalid(error)
+    }
+}
 
 /// What a batch became.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,11 +156,12 @@ impl Intake {
     /// for Redis.
     ///
     /// # Errors
-    /// The first envelope that is invalid, and its place.
+    /// The first envelope that is invalid or beyond the publisher's `scope`, and its place.
     pub fn batch(
         &self,
         body: &[u8],
         format: BatchFormat,
+        scope: &Scope,
         now: Wall,
         numbering: Option<Numbering<'_>>,
     ) -> Result<Batch, Error> {
@@ -135,7 +172,7 @@ impl Intake {
         match format {
             BatchFormat::Lines => {
                 let lines = body.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
-                self.collect(lines.filter(|line| !line.is_empty()), now, numbering)
+                self.collect(lines.filter(|line| !line.is_empty()), scope, now, numbering)
             }
             BatchFormat::Json if body.starts_with(b"[") => {
                 if std::str::from_utf8(body).is_err() {
@@ -146,11 +183,11 @@ impl Intake {
                 if elements.is_empty() {
                     return Err(Error::Empty);
                 }
-                self.collect(elements.iter().map(|element| element.get().as_bytes()), now, numbering)
+                let envelopes = elements.iter().map(|element| element.get().as_bytes());
+                self.collect(envelopes, scope, now, numbering)
             }
             BatchFormat::Json => {
-                let item = self.item(body, now, numbering);
-                let item = item.map_err(|error| Error::Envelope { index: None, error })?;
+                let item = self.item(body, scope, now, numbering).map_err(|fault| fault.at(None))?;
                 Ok(Batch { items: vec![item] })
             }
         }
@@ -159,13 +196,14 @@ impl Intake {
     fn collect<'b>(
         &self,
         envelopes: impl Iterator<Item = &'b [u8]>,
+        scope: &Scope,
         now: Wall,
         mut numbering: Option<Numbering<'_>>,
     ) -> Result<Batch, Error> {
         let mut batch = Batch::default();
         for (index, envelope) in envelopes.enumerate() {
-            let item = self.item(envelope, now, numbering);
-            batch.items.push(item.map_err(|error| Error::Envelope { index: Some(index), error })?);
+            let item = self.item(envelope, scope, now, numbering);
+            batch.items.push(item.map_err(|fault| fault.at(Some(index)))?);
             if let Some(numbering) = &mut numbering {
                 numbering.next += 1;
             }
@@ -176,10 +214,14 @@ impl Intake {
     fn item(
         &self,
         bytes: &[u8],
+        scope: &Scope,
         now: Wall,
         numbering: Option<Numbering<'_>>,
-    ) -> Result<Item, envelope::Error> {
+    ) -> Result<Item, Fault> {
         let mut envelope = Envelope::decode(bytes, self.event_bytes)?;
+        if *scope != Scope::ALL {
+            scope.allows_publishing(&self.audience(&envelope)).map_err(Fault::Beyond)?;
+        }
         let prepared;
         if numbering.is_some()
             && let Cow::Owned(text) = stamp::prepare(envelope.text)
@@ -251,10 +293,7 @@ impl Intake {
             body,
             fingerprint: Fingerprint::of(envelope.text.as_bytes()),
             ts: envelope.ts,
-            audience: Audience {
-                tenant: envelope.tenant.as_deref().map(Box::from),
-                topics: self.topics(envelope),
-            },
+            audience: self.audience(envelope),
             subject: Subject {
                 id: (&*envelope.id).into(),
                 trace_id: envelope.trace_id.as_deref().map(Box::from),
@@ -262,6 +301,10 @@ impl Intake {
             origin,
             idempotency: envelope.ts.map(|ts| idempotency(envelope, ts)),
         })
+    }
+
+    fn audience(&self, envelope: &Envelope<'_>) -> Audience {
+        Audience { tenant: envelope.tenant.as_deref().map(Box::from), topics: self.topics(envelope) }
     }
 
     /// The envelope's own topics and those made of its payload (`customerId/42`).
@@ -329,7 +372,7 @@ mod tests {
     }
 
     fn one(text: &str, data: DataStyle) -> Event {
-        let batch = intake(data).batch(text.as_bytes(), BatchFormat::Json, NOW, None).unwrap();
+        let batch = intake(data).batch(text.as_bytes(), BatchFormat::Json, &Scope::ALL, NOW, None).unwrap();
         batch.items.into_iter().next().unwrap().event.unwrap()
     }
 
@@ -373,7 +416,7 @@ mod tests {
     #[test]
     fn batches_are_all_or_nothing() {
         let intake = intake(DataStyle::Payload);
-        let batch = |text: &str, format| intake.batch(text.as_bytes(), format, NOW, None);
+        let batch = |text: &str, format| intake.batch(text.as_bytes(), format, &Scope::ALL, NOW, None);
         let good = r#"{"eventType":"x","id":"1","payload":1}"#;
         let lines = batch(&format!("{good}\r\n\n{good}"), BatchFormat::Lines).unwrap();
         assert_eq!(lines, batch(&format!("[{good} , {good}]"), BatchFormat::Json).unwrap());
@@ -398,7 +441,9 @@ mod tests {
         ] {
             for data in [DataStyle::Payload, DataStyle::Envelope] {
                 let numbering = Some(Numbering { origin: "node", next: 7 });
-                let batch = intake(data).batch(text.as_bytes(), BatchFormat::Json, NOW, numbering).unwrap();
+                let batch = intake(data)
+                    .batch(text.as_bytes(), BatchFormat::Json, &Scope::ALL, NOW, numbering)
+                    .unwrap();
                 let Item { event, stamped } = batch.items.into_iter().next().unwrap();
                 let stamped = stamped.unwrap();
                 assert!(!stamped.contains(['\r', '\n']), "{stamped}");
@@ -418,7 +463,7 @@ mod tests {
         let text = r#"{"eventType":"x","id":"1","payload":1}"#;
         let tight = limit(text.len());
         let numbering = Some(Numbering { origin: &"i".repeat(32), next: u64::MAX - 1 });
-        let batch = tight.batch(text.as_bytes(), BatchFormat::Json, NOW, numbering).unwrap();
+        let batch = tight.batch(text.as_bytes(), BatchFormat::Json, &Scope::ALL, NOW, numbering).unwrap();
         assert!(tight.message(batch.items[0].stamped.as_ref().unwrap().as_bytes()).is_ok());
         assert!(tight.message(text.as_bytes()).is_ok());
         assert!(matches!(

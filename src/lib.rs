@@ -1,12 +1,14 @@
 //! ssecast broadcasts domain events to any number of HTTP clients as Server-Sent Events.
 
 pub mod api;
+pub mod auth;
 pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod deadlines;
 pub mod envelope;
 pub mod event;
+pub mod filter;
 pub mod http;
 pub mod hub;
 pub mod id;
@@ -18,8 +20,11 @@ pub mod mapping;
 pub mod metrics;
 pub mod net;
 pub mod redis;
+pub mod scope;
 #[cfg(test)]
 mod seeds;
 pub mod sse;
 pub mod stamp;
+pub mod throttle;
 pub mod timestamp;
+pub mod topic;

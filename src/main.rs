@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ssecast::config::{self, Config, Invocation, Origins, Sources};
-use ssecast::net::{Ended, Server};
+use ssecast::net::{self, Ended, Server};
 use ssecast::{logging, redis};
 
 /// A failure at run time.
@@ -34,14 +34,16 @@ fn main() -> ExitCode {
 
 /// Prints the configuration in force, if the files that it names are of use.
 fn check(config: &Config, origins: &Origins) -> ExitCode {
-    match redis::Connector::new(&config.redis) {
-        Ok(_) => {
+    let files = redis::Connector::new(&config.redis).map(drop).map_err(|error| error.to_string());
+    let files = files.and_then(|()| net::gate(config).map(drop).map_err(|error| error.to_string()));
+    match files {
+        Ok(()) => {
             for warning in config::warnings(config, config.bus.mode) {
                 let _ = writeln!(io::stderr(), "warning: {warning}");
             }
             print(&config::render_check(config, origins))
         }
-        Err(error) => fail(&error.to_string(), EXIT_CONFIG),
+        Err(problem) => fail(&problem, EXIT_CONFIG),
     }
 }
 

@@ -5,6 +5,7 @@ use ssecast::hub::DataStyle;
 use ssecast::intake::{BatchFormat, Intake};
 use ssecast::limits::Limits;
 use ssecast::mapping::{Entry, Map};
+use ssecast::scope::Scope;
 use ssecast::timestamp;
 
 use super::START;
@@ -87,6 +88,8 @@ pub(crate) fn intake(topics_from_payload: &[&str]) -> Intake {
 }
 
 fn event(envelope: &str, intake: &Intake) -> Event {
-    let batch = intake.batch(envelope.as_bytes(), BatchFormat::Json, START, None).expect("orders are valid");
+    let batch = intake
+        .batch(envelope.as_bytes(), BatchFormat::Json, &Scope::ALL, START, None)
+        .expect("orders are valid");
     batch.items.into_iter().next().and_then(|item| item.event).expect("the map drops nothing")
 }

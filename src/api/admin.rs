@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Context, Decision, Incoming};
+use super::{Context, Decision, Incoming, access};
+use crate::auth::Right;
 use crate::bus::Mode;
 use crate::http::{BodyKind, Request, Response};
 
@@ -19,8 +20,14 @@ struct Wish {
     mode: String,
 }
 
-pub(super) fn decide(context: &Context<'_>, request: &Request) -> Decision {
-    // Until there are tokens, only who is on this machine may change how the server works.
+pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
+    if context.gate.is_closed(Right::Admin) {
+        return match access::admit(context, Right::Admin, request) {
+            Ok(_) => read_wish(request),
+            Err(response) => Decision::Respond(response),
+        };
+    }
+    // Where no token says who may, only who is on this machine may change how the server works.
     if !context.peer.is_some_and(|peer: IpAddr| peer.to_canonical().is_loopback()) {
         return Decision::Respond(Response::problem(403, "the mode can be changed from this machine only"));
     }
@@ -31,6 +38,10 @@ pub(super) fn decide(context: &Context<'_>, request: &Request) -> Decision {
             "the mode cannot be changed through a proxy or by a page",
         ));
     }
+    read_wish(request)
+}
+
+fn read_wish(request: &Request) -> Decision {
     if request.body == BodyKind::None {
         return Decision::Respond(Response::problem(400, &expected()));
     }

@@ -62,6 +62,12 @@ impl Cors {
         headers
     }
 
+    /// Whether this very origin is listed, so that its pages may use cookies.
+    #[must_use]
+    pub fn is_listed(&self, origin: &str) -> bool {
+        origin != "*" && self.origins.iter().any(|allowed| allowed == origin)
+    }
+
     fn is_any(&self) -> bool {
         self.origins.iter().any(|origin| origin == "*")
     }
@@ -69,6 +75,6 @@ impl Cors {
     /// The request's origin, where its page may read answers.
     fn allowed<'r>(&self, request: &'r Request) -> Option<&'r str> {
         let origin = request.header("origin")?;
-        (self.is_any() || self.origins.iter().any(|allowed| allowed == origin)).then_some(origin)
+        (self.is_any() || self.is_listed(origin)).then_some(origin)
     }
 }

@@ -3,6 +3,7 @@
 //! Pure: it takes a request and the parts of the server, and says what to do. It opens no socket and reads
 //! no clock; what only the loop knows comes through `Node`.
 
+mod access;
 mod admin;
 mod cors;
 mod operate;
@@ -17,6 +18,7 @@ pub use admin::{mode_changed, wished_mode};
 pub use cors::Cors;
 pub use publish::Publishing;
 
+use crate::auth::{Gate, Right};
 use crate::bus::Bus;
 use crate::clock::Now;
 use crate::http::{Method, Request, Response};
@@ -24,6 +26,7 @@ use crate::hub::{Hub, Subscription};
 use crate::id::Instance;
 use crate::key::Key;
 use crate::metrics::Gauges;
+use crate::throttle::Throttle;
 use route::Route;
 
 /// What to do with a request.
@@ -99,6 +102,10 @@ pub struct Context<'a> {
     pub bus: &'a Bus,
     /// What an operator set.
     pub settings: &'a Settings,
+    /// Who may do what.
+    pub gate: &'a Gate,
+    /// How often it is said who is not let in.
+    pub denials: &'a mut Throttle,
     /// What only the loop knows.
     pub node: &'a dyn Node,
     /// Who asks.
@@ -143,9 +150,9 @@ impl Context<'_> {
             Some(Route::Publish) => publish::decide(self, request),
             Some(Route::Healthz) => Decision::Respond(operate::healthz()),
             Some(Route::Readyz) => Decision::Respond(operate::readyz(self)),
-            Some(Route::Metrics) => Decision::Respond(operate::metrics(self)),
-            Some(Route::Stats) => Decision::Respond(operate::stats(self)),
-            Some(Route::Clients) => Decision::Respond(operate::clients(self, request)),
+            Some(route @ (Route::Metrics | Route::Stats | Route::Clients)) => {
+                Decision::Respond(self.reveal(route, request))
+            }
             Some(Route::Mode) => admin::decide(self, request),
         };
         let Decision::Respond(response) = decision else { return decision };
@@ -154,6 +161,20 @@ impl Context<'_> {
         // Those beyond the cap are few, and must not be held by one client.
         let is_last = self.refusal == Some(Refusal::Full);
         Decision::Respond(if is_last { response.closing() } else { response })
+    }
+}
+
+impl Context<'_> {
+    /// What only operators may see, where there are tokens for them.
+    fn reveal(&mut self, route: Route, request: &Request) -> Response {
+        if let Err(response) = access::admit(self, Right::Admin, request) {
+            return response;
+        }
+        match route {
+            Route::Metrics => operate::metrics(self),
+            Route::Stats => operate::stats(self),
+            _ => operate::clients(self, request),
+        }
     }
 }
 

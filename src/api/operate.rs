@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::bus::Readiness;
 use crate::http::{Request, Response};
-use crate::hub::{ClientRank, ClientView, Filter, TopicPattern};
+use crate::hub::{ClientRank, ClientView, Filter};
 use crate::limits::KIB;
 use crate::metrics::{self, Holdings, Percentiles};
+use crate::topic::TopicPattern;
 
 /// Clients listed where nothing else is asked.
 const CLIENTS: usize = 50;

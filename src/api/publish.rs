@@ -4,17 +4,21 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Context, Decision, Incoming, Refusal, refuse};
+use super::{Context, Decision, Incoming, Refusal, access, refuse};
+use crate::auth::{Denial, Right};
 use crate::bus::Receipt;
 use crate::clock::Now;
 use crate::envelope;
 use crate::http::{BodyKind, Request, Response};
 use crate::intake::{Batch, BatchFormat, Error, Intake, Numbering};
+use crate::scope::Scope;
 
 /// A publish request: its body is being read, or its batch is on its way.
 #[derive(Clone, Debug)]
 pub struct Publishing {
     format: BatchFormat,
+    /// What its sender may publish.
+    scope: Scope,
     /// Headers for the answer to a page of another origin.
     cors: Vec<(&'static str, Cow<'static, str>)>,
 }
@@ -30,6 +34,10 @@ struct Answer<'a> {
 }
 
 pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
+    let grant = match access::admit(context, Right::Publish, request) {
+        Ok(grant) => grant,
+        Err(response) => return Decision::Respond(response),
+    };
     if context.refusal == Some(Refusal::Draining) {
         return Decision::Respond(refuse("the server is about to end"));
     }
@@ -41,7 +49,7 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
         return Decision::Respond(Response::problem(415, detail).header("Accept-Post", ACCEPTED));
     };
     let cors = context.settings.cors.headers(request);
-    Decision::ReadBody(Incoming::Publish(Publishing { format, cors }))
+    Decision::ReadBody(Incoming::Publish(Publishing { format, scope: grant.scope, cors }))
 }
 
 /// The media types of bodies (the Accept-Post header, W3C Linked Data Platform section 7.1).
@@ -69,7 +77,9 @@ impl Publishing {
         numbering: Option<Numbering<'_>>,
         now: Now,
     ) -> Result<Batch, Response> {
-        intake.batch(body, self.format, now.wall, numbering).map_err(|error| self.mark(problem(&error)))
+        intake
+            .batch(body, self.format, &self.scope, now.wall, numbering)
+            .map_err(|error| self.mark(problem(&error)))
     }
 
     /// The answer to a batch that was accepted.
@@ -89,11 +99,14 @@ impl Publishing {
 fn problem(error: &Error) -> Response {
     let status = match error {
         Error::Envelope { error: envelope::Error::TooLarge { .. }, .. } => 413,
+        Error::Beyond { beyond, .. } => Denial::from(*beyond).status(),
         _ => 400,
     };
     let response = Response::problem(status, &error.to_string());
     match error {
-        Error::Envelope { index: Some(index), .. } => response.problem_member("index", *index),
+        Error::Envelope { index: Some(index), .. } | Error::Beyond { index: Some(index), .. } => {
+            response.problem_member("index", *index)
+        }
         _ => response,
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Context, Decision};
+use super::{Context, Decision, access};
+use crate::auth::Right;
 use crate::http::{Method, Request, Response, Target};
-use crate::hub::{Filter, HeartbeatStyle, Subscription, TopicPattern};
+use crate::hub::{Filter, HeartbeatStyle, Subscription};
 use crate::sse;
+use crate::topic::TopicPattern;
 
 const CONTENT_TYPE: &str = "text/event-stream";
 /// Where a client may put the id that it was sent last, if not into the header.
@@ -14,10 +16,19 @@ const RESUME_PARAMETERS: [&str; 4] = ["lastEventId", "lastEventID", "last_event_
 const SHED_RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 
 pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
-    let subscription = match subscription(request, context.settings.filters, context.settings.open_tenants) {
-        Ok(subscription) => subscription,
-        Err(detail) => return Decision::Respond(Response::problem(400, detail)),
+    let grant = match access::admit(context, Right::Subscribe, request) {
+        Ok(grant) => grant,
+        Err(response) => return Decision::Respond(response),
     };
+    let mut subscription =
+        match subscription(request, context.settings.filters, context.settings.open_tenants) {
+            Ok(subscription) => subscription,
+            Err(detail) => return Decision::Respond(Response::problem(400, detail)),
+        };
+    if let Err(beyond) = grant.scope.narrow(&mut subscription.filter) {
+        return Decision::Respond(access::deny(context, request, beyond.into()));
+    }
+    subscription.expires = grant.deadline(context.now);
     if request.method == Method::Head {
         return Decision::Respond(head().close_delimited());
     }
@@ -62,6 +73,7 @@ fn subscription(request: &Request, filters: usize, open_tenants: bool) -> Result
         limit: limit(target)?,
         heartbeat: heartbeat(target)?,
         resume: resume(request),
+        expires: None,
     })
 }
 

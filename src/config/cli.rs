@@ -142,7 +142,7 @@ fn option(key: &Key, defaults: &Config) -> Arg {
     };
     match key.kind {
         Kind::Switch(_) => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
-        Kind::List(..) => arg.action(ArgAction::Append),
+        Kind::List(..) | Kind::Tokens(_) => arg.action(ArgAction::Append),
         _ => arg,
     }
 }

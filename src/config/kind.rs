@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::choice::Choice;
 use super::value::{Value, needs_unit, parse_duration, parse_size, quote, show_duration, show_size};
-use super::{Config, file, map};
+use super::{Config, access, file, map};
+use crate::auth::{KeySource, TokenHash};
 use crate::id::Instance;
 use crate::mapping::Entry;
 use crate::redis::Target;
@@ -51,6 +52,10 @@ pub(super) enum Kind {
     Path(Field<Option<PathBuf>>),
     /// Where Redis is.
     Target(Field<Target>),
+    /// Static tokens.
+    Tokens(Field<Vec<TokenHash>>),
+    /// Sources of the keys of JSON Web Tokens.
+    JwtKeys(Field<Vec<KeySource>>),
 }
 
 impl Kind {
@@ -93,6 +98,8 @@ impl Kind {
             Self::Target(field) => {
                 *(field.get_mut)(config) = Target::parse(value.text().ok_or("is not a string")?)?;
             }
+            Self::Tokens(field) => *(field.get_mut)(config) = access::read_tokens(value)?,
+            Self::JwtKeys(field) => *(field.get_mut)(config) = read_keys(value)?,
         }
         Ok(())
     }
@@ -125,6 +132,8 @@ impl Kind {
                 quote(&path.map(|path| path.to_string_lossy()).unwrap_or_default())
             }
             Self::Target(field) => quote((field.get)(config).text()),
+            Self::Tokens(field) => access::write_tokens((field.get)(config)),
+            Self::JwtKeys(field) => access::write_keys((field.get)(config), false),
         }
     }
 
@@ -133,6 +142,9 @@ impl Kind {
         match self {
             Self::Target(field) => quote(&(field.get)(config).masked()),
             Self::Text(field, ..) if (field.get)(config).is_empty() => quote(""),
+            Self::Tokens(field) if (field.get)(config).is_empty() => "[]".to_owned(),
+            Self::Tokens(_) => "[\"***\"]".to_owned(),
+            Self::JwtKeys(field) => access::write_keys((field.get)(config), true),
             _ => quote("***"),
         }
     }
@@ -156,6 +168,8 @@ impl Kind {
             Self::Text(field, ..) => (field.get_mut)(to).clone_from((field.get)(from)),
             Self::Path(field) => (field.get_mut)(to).clone_from((field.get)(from)),
             Self::Target(field) => (field.get_mut)(to).clone_from((field.get)(from)),
+            Self::Tokens(field) => (field.get_mut)(to).clone_from((field.get)(from)),
+            Self::JwtKeys(field) => (field.get_mut)(to).clone_from((field.get)(from)),
         }
     }
 
@@ -199,6 +213,14 @@ impl Kind {
                                 host:port,password=...,ssl=true"
                     .to_owned()
             }
+            Self::Tokens(_) => "an array of up to 1000 tokens of 16 characters or more, or of their hashes \
+                                (\"sha256:...\"); in a flag or variable, separated by commas"
+                .to_owned(),
+            Self::JwtKeys(_) => {
+                "an array of tables {alg = \"...\", key_file = \"...\"}; in a flag or variable, the \
+                                 same array as inline TOML"
+                    .to_owned()
+            }
         }
     }
 
@@ -217,6 +239,8 @@ impl Kind {
             Self::Text(..) => "TEXT",
             Self::Path(_) => "FILE",
             Self::Target(_) => "URL",
+            Self::Tokens(_) => "LIST",
+            Self::JwtKeys(_) => "TOML",
         }
     }
 }
@@ -290,6 +314,13 @@ fn read_instance(value: &Value) -> Result<Option<Instance>, String> {
         Some("") => Ok(None),
         Some(name) => Instance::new(name).map(Some).ok_or_else(|| "is not such a name".to_owned()),
         None => Err("is not a string".to_owned()),
+    }
+}
+
+fn read_keys(value: &Value) -> Result<Vec<KeySource>, String> {
+    match value {
+        Value::Word(word) => access::read_keys(&file::inline_value(word)?),
+        value => access::read_keys(value),
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::auth;
 use crate::bus::Mode;
 use crate::hub;
 use crate::id::Instance;
@@ -21,6 +22,7 @@ use crate::logging::LogFormat;
 use crate::mapping;
 use crate::redis;
 
+mod access;
 mod check;
 mod choice;
 mod cli;
@@ -60,7 +62,7 @@ pub struct Config {
     /// `topics.*`.
     pub topics: Topics,
     /// `auth.*`.
-    pub auth: Auth,
+    pub auth: auth::Options,
     /// `cors.*`.
     pub cors: Cors,
     /// `bus.*`.
@@ -89,15 +91,6 @@ pub struct Server {
 pub struct Topics {
     /// Payload fields that make a topic, `customerId` to `customerId/42`.
     pub from_payload: Vec<String>,
-}
-
-/// `auth.*`: who may do what.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Auth {
-    /// Anyone who reaches the server may publish, also beyond loopback.
-    pub open_publish: bool,
-    /// A client names its tenant itself, by `?tenant=`.
-    pub open_tenants: bool,
 }
 
 /// `cors.*`: pages of other origins (Fetch, CORS protocol).
@@ -137,7 +130,7 @@ impl Default for Config {
             map: mapping::Entry::built_in(),
             map_only: false,
             topics: Topics::default(),
-            auth: Auth::default(),
+            auth: auth::Options::default(),
             cors: Cors::default(),
             bus: Bus { mode: Mode::Local },
             redis: redis::Options::default(),

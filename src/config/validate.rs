@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use super::Config;
 use super::keys::{KEYS, find};
 use super::origin::Origins;
+use crate::auth::Right;
 use crate::bus::Mode;
 use crate::redis;
 
@@ -27,10 +28,12 @@ pub(super) fn relations(config: &Config, origins: &Origins) -> Vec<String> {
             shown("cors.origins")
         ));
     }
-    if !is_loopback(config.server.listen) && !config.auth.open_publish {
+    let is_guarded = config.auth.guards(Right::Publish);
+    if !is_loopback(config.server.listen) && !config.auth.open_publish && !is_guarded {
         problems.push(format!(
             "{} is open to other machines, and anyone there could publish: listen on 127.0.0.1 or [::1], \
-             or allow it with auth.open_publish = true (flag --auth-open-publish, environment \
+             let only those publish who have a token (auth.publish_tokens_file), \
+             or allow it to all with auth.open_publish = true (flag --auth-open-publish, environment \
              SSECAST_AUTH_OPEN_PUBLISH)",
             shown("server.listen")
         ));
@@ -48,6 +51,22 @@ pub fn warnings(config: &Config, mode: Mode) -> Vec<String> {
              the clients of the others; in the modes fanout and redis it does",
             mode.name()
         ));
+    }
+    let auth = &config.auth;
+    if auth.open_publish && auth.guards(Right::Publish) {
+        warnings
+            .push("auth.open_publish changes nothing: there are tokens, and publishing needs one".to_owned());
+    }
+    if auth.open_streams && !auth.guards(Right::Subscribe) {
+        warnings.push(
+            "auth.open_streams changes nothing: there are no tokens that a stream could need".to_owned(),
+        );
+    }
+    if auth.open_tenants && !auth.jwt.is_empty() {
+        warnings.push(
+            "auth.open_tenants with auth.jwt: a token without a tenant claim may ask for every tenant"
+                .to_owned(),
+        );
     }
     warnings
 }

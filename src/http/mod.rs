@@ -24,6 +24,8 @@ pub use close::{Close, CloseReason};
 pub use connection::{Connection, Event};
 pub use framing::BodyKind;
 pub use request::Request;
+#[cfg(test)]
+pub(crate) use request::request_of;
 pub use request_line::Method;
 pub use response::Response;
 pub use target::Target;

@@ -58,6 +58,11 @@ impl Request {
         text.chars().all(is_visible).then_some(text)
     }
 
+    /// Every value of a header, as sent, without white space around it.
+    pub fn header_values<'r>(&'r self, name: &str) -> impl Iterator<Item = &'r [u8]> {
+        self.headers.all(name)
+    }
+
     /// Whether there is a header of this name, whatever its value.
     #[must_use]
     pub fn has_header(&self, name: &str) -> bool {
@@ -113,6 +118,16 @@ fn keeps_alive(headers: &Headers, http_1_0: bool) -> bool {
 fn essence(value: &[u8]) -> String {
     let media_type = value.split(|&b| b == b';').next().unwrap_or(value);
     String::from_utf8_lossy(media_type).trim_matches([' ', '\t']).to_ascii_lowercase()
+}
+
+/// The request of a whole head, for tests of other layers.
+#[cfg(test)]
+pub(crate) fn request_of(head: &str) -> Request {
+    let (line, block) = head.split_once("\r\n").expect("a head has lines");
+    let line =
+        RequestLine::parse(line.as_bytes(), &crate::limits::Limits::default()).expect("a good request line");
+    let count = block.matches("\r\n").count() - 1;
+    Request::parse(line, block.as_bytes(), count).expect("good headers")
 }
 
 #[cfg(test)]

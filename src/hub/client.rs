@@ -7,12 +7,12 @@ use std::io::{self, IoSlice};
 use std::ops::Range;
 
 use super::close::CloseReason;
-use super::filter::Filter;
 use super::gather::Gather;
 use super::heartbeat::{Heartbeat, Owed, Pulse};
 use super::log::Log;
 use super::outbox::Outbox;
 use crate::clock::Mono;
+use crate::filter::Filter;
 
 /// Whether a client is to be sent anything, and whether it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

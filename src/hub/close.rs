@@ -15,6 +15,8 @@ pub enum CloseReason {
     Stalled,
     /// It got the `limit=` events that it asked for.
     Limit,
+    /// Its token expired.
+    Expired,
     /// The server drains.
     Drained,
     /// It kept sending after its request.
@@ -27,11 +29,12 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Client,
         Self::Overrun,
         Self::Stalled,
         Self::Limit,
+        Self::Expired,
         Self::Drained,
         Self::Input,
         Self::TimedOut,
@@ -56,6 +59,7 @@ impl CloseReason {
             Self::Overrun => "overrun",
             Self::Stalled => "stalled",
             Self::Limit => "limit",
+            Self::Expired => "token-expired",
             Self::Drained => "drained",
             Self::Input => "input",
             Self::TimedOut => "timed-out",

@@ -8,9 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::filter::{Filter, TopicPattern};
 use crate::event::Audience;
+use crate::filter::Filter;
 use crate::key::Key;
+use crate::topic::TopicPattern;
 
 /// Clients by the text that they stand under.
 type ByText = HashMap<Box<str>, BTreeSet<Key>>;

@@ -14,7 +14,7 @@
 mod client;
 mod close;
 mod deliveries;
-mod filter;
+mod expiry;
 mod gather;
 mod heartbeat;
 mod index;
@@ -29,9 +29,9 @@ mod sweep;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+pub use crate::filter::Filter;
 pub use crate::intake::DataStyle;
 pub use close::{CloseReason, Closed};
-pub use filter::{Filter, TopicPattern};
 pub use gather::Gather;
 pub use index::Index;
 pub use log::{Counts, Frame, FrameKind, Log, Place, Whose};
@@ -48,6 +48,7 @@ use crate::metrics::Metrics;
 use crate::sse::{self, GapReason};
 use client::{Client, Clients, Ending, Flow, Narrow};
 use deliveries::Deliveries;
+use expiry::Expiries;
 use heartbeat::Heartbeat;
 use schedule::Drain;
 use sweep::Pass;
@@ -63,6 +64,8 @@ pub struct Subscription {
     pub heartbeat: Option<HeartbeatStyle>,
     /// The id that it was sent last, or `earliest`.
     pub resume: Option<String>,
+    /// When the token that lets it in expires.
+    pub expires: Option<Mono>,
 }
 
 /// What an open stream may be sorted by: found without looking far, as it is asked of all of them.
@@ -116,6 +119,7 @@ pub struct Hub {
     overdue: BTreeSet<(u64, Key)>,
     /// When blocked clients count as stalled.
     stalls: Deadlines,
+    expiries: Expiries,
     heartbeat: Heartbeat,
     next_heartbeat: Option<Mono>,
     drain: Option<Drain>,
@@ -146,6 +150,7 @@ impl Hub {
             idle_narrow: Vec::new(),
             overdue: BTreeSet::new(),
             stalls: Deadlines::default(),
+            expiries: Expiries::default(),
             heartbeat: Heartbeat::default(),
             next_heartbeat: None,
             drain: None,
@@ -294,6 +299,9 @@ impl Hub {
             client.narrow = Some(Box::new(Narrow { filter, left, replay_from: Some(start.from) }));
         }
         self.clients.insert(key.index, client);
+        if let Some(at) = subscription.expires {
+            self.expiries.add(key, at);
+        }
         if !is_bare && start.from == self.log.head() {
             self.go_live(key);
         }
@@ -311,6 +319,7 @@ impl Hub {
         let (lag_bytes, lag_events) = (client.pending_bytes(&self.log), client.pending_events(&self.log));
         self.leave_lists(key);
         let Some(client) = self.clients.remove(key) else { return };
+        self.expiries.forget(key);
         if let Some(narrow) = &client.narrow
             && narrow.is_indexed()
         {

@@ -1,4 +1,4 @@
-//! What the hub does because time passed: heartbeats, stalls, age, draining.
+//! What the hub does because time passed: heartbeats, stalls, expired tokens, age, draining.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Hub {
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Mono> {
         let drain = self.drain.as_ref().and_then(Drain::next);
-        [self.next_heartbeat, self.stalls.next(), drain].into_iter().flatten().min()
+        [self.next_heartbeat, self.stalls.next(), self.expiries.next(), drain].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -48,6 +48,9 @@ impl Hub {
         }
         while let Some(key) = self.stalls.pop_due(now.mono) {
             self.close(key, CloseReason::Stalled);
+        }
+        while let Some(key) = self.expiries.due(now.mono) {
+            self.close(key, CloseReason::Expired);
         }
         while self.drain.as_ref().and_then(Drain::next).is_some_and(|at| at <= now.mono) {
             self.tell_next(now.mono);

@@ -18,6 +18,7 @@ use crate::event::Audience;
 use crate::id::Fingerprint;
 use crate::metrics::Metrics;
 use crate::seeds;
+use crate::topic::TopicPattern;
 use model::Model;
 use wire::SimWire;
 
@@ -167,7 +168,13 @@ impl Simulation {
             limit: (self.random.u32(0..6) == 0).then(|| self.random.u64(1..12)),
             heartbeat: self.random.bool().then(|| styles[self.random.usize(..3)]),
             resume: self.resume(),
+            expires: self.expires(),
         }
+    }
+
+    fn expires(&mut self) -> Option<Mono> {
+        let millis = self.random.u64(0..60_000);
+        (self.random.u32(0..4) == 0).then(|| self.now.mono.after(Duration::from_millis(millis)))
     }
 
     fn resume(&mut self) -> Option<String> {
@@ -227,6 +234,7 @@ impl Simulation {
             self.model.trim(self.now.mono);
             self.hub.handle_deadline(self.now);
         }
+        assert!(self.hub.expiries.next().is_none_or(|at| at > self.now.mono), "open beyond its token");
     }
 
     fn change_options(&mut self) {
@@ -271,10 +279,12 @@ impl Simulation {
         }
         assert!(self.hub.is_empty(), "clients are left after draining");
         assert!(self.hub.index.is_empty() && self.hub.overdue.is_empty() && self.hub.stalls.is_empty());
+        assert_eq!(self.hub.expiries.len(), 0);
         assert_eq!(self.hub.metrics().events_sent, self.model.delivered, "deliveries are counted once each");
     }
 
     fn settle_all(&mut self) {
+        self.collect_closed();
         loop {
             self.wire.give_all_room();
             for key in self.wire.keys() {

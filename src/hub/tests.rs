@@ -7,6 +7,7 @@ use super::*;
 use crate::clock::Wall;
 use crate::event::Audience;
 use crate::id::{EventId, Fingerprint};
+use crate::topic::TopicPattern;
 
 const SECOND: Duration = Duration::from_secs(1);
 

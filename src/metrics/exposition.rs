@@ -85,6 +85,13 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
     let by_reason = m.gaps.iter().map(|(reason, &count)| (*reason, count));
     text.counters("ssecast_gaps_total", "Clients told that they may lack something.", "reason", by_reason);
     text.counter("ssecast_shed_total", "Connections turned away at a cap or while draining.", m.shed);
+    let by_reason = m.denials.iter().map(|(reason, &count)| (*reason, count));
+    text.counters(
+        "ssecast_denials_total",
+        "Requests without the right to what they asked for.",
+        "reason",
+        by_reason,
+    );
     let by_status = m.requests.iter().map(|(status, &count)| (status.to_string(), count));
     text.counters("ssecast_requests_total", "Answered requests.", "status", by_status);
     text.redis(m, holdings, gauges);

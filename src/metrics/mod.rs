@@ -38,6 +38,8 @@ pub struct Metrics {
     pub gaps: BTreeMap<&'static str, u64>,
     /// Connections turned away at a cap or while draining.
     pub shed: u64,
+    /// Requests that were denied, by reason.
+    pub denials: BTreeMap<&'static str, u64>,
     /// Answered requests, by status.
     pub requests: BTreeMap<u16, u64>,
     /// Turns of the loop of over 100 ms.
@@ -85,6 +87,7 @@ impl Metrics {
             closed: close_reasons.into_iter().map(|reason| (reason, 0)).collect(),
             gaps: GapReason::ALL.map(|reason| (reason.name(), 0)).into(),
             shed: 0,
+            denials: BTreeMap::new(),
             requests: BTreeMap::new(),
             loop_stalls: 0,
             redis: Redis::default(),
@@ -101,6 +104,11 @@ impl Metrics {
     /// Counts a closed connection.
     pub fn count_close(&mut self, reason: &'static str) {
         *self.closed.entry(reason).or_default() += 1;
+    }
+
+    /// Counts a request that was denied.
+    pub fn count_denial(&mut self, reason: &'static str) {
+        *self.denials.entry(reason).or_default() += 1;
     }
 
     /// Counts `gap` frames.

@@ -222,6 +222,8 @@ impl Server {
             hub: &mut self.hub,
             bus: &self.bus,
             settings: &self.settings,
+            gate: &self.gate,
+            denials: &mut self.denials,
             node: &view,
             peer,
             refusal,

@@ -83,25 +83,20 @@ impl Server {
         });
         let (config, changes) = match adopted {
             Ok(adopted) => adopted,
-            Err(failure) => {
-                for line in failure.message().lines() {
-                    let problem = line.strip_prefix("error: ").unwrap_or(line);
-                    log::error!(problem; "configuration not reloaded, the old one stays");
-                }
-                return;
-            }
+            Err(failure) => return log_refused(failure.message()),
+        };
+        let gate = match setup::gate(&config) {
+            Ok(gate) => gate,
+            Err(error) => return log_refused(&error.to_string()),
         };
         let are_new = match self.relay.redis.set_options(&config.redis) {
             Ok(are_new) => are_new,
-            Err(error) => {
-                let problem = error.to_string();
-                log::error!(problem; "configuration not reloaded, the old one stays");
-                return;
-            }
+            Err(error) => return log_refused(&error.to_string()),
         };
         log_changes(&changes);
         logging::set_level(config.log.level);
         self.settings = setup::settings(&config);
+        self.gate = gate;
         self.intake = setup::intake(&config);
         self.relay.redis.set_intake(self.intake.clone());
         self.bus.set_options(setup::bus(&config));
@@ -125,6 +120,14 @@ impl Server {
         }
         self.bus.set_mode(mode, &mut self.hub, self.now);
         self.tend_threads();
+    }
+}
+
+/// Says why nothing was reloaded, a line for each problem.
+fn log_refused(problems: &str) {
+    for line in problems.lines() {
+        let problem = line.strip_prefix("error: ").unwrap_or(line);
+        log::error!(problem; "configuration not reloaded, the old one stays");
     }
 }
 

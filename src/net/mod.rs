@@ -23,3 +23,4 @@ mod socket;
 pub use clock::Clock;
 pub use phase::Ended;
 pub use server::{Error, Server};
+pub use setup::gate;

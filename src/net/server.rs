@@ -27,6 +27,7 @@ use super::relay::{self, Relay};
 use super::setup;
 use super::signals::Signals;
 use crate::api::Settings;
+use crate::auth::{self, Gate};
 use crate::bus::Bus;
 use crate::clock::{Mono, Now};
 use crate::config::{Config, Sources};
@@ -38,6 +39,7 @@ use crate::intake::Intake;
 use crate::key::Key;
 use crate::metrics::Metrics;
 use crate::redis::{self, Redis};
+use crate::throttle::Throttle;
 
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
@@ -56,8 +58,10 @@ pub enum Error {
     Listen(SocketAddr, io::Error),
     /// The system refused something that the loop cannot do without.
     System(&'static str, io::Error),
-    /// What a file holds that the configuration names is of no use.
+    /// What a file holds that `redis.*` names is of no use.
     Redis(redis::SetupError),
+    /// What a file holds that `auth.*` names is of no use.
+    Auth(auth::SetupError),
 }
 
 impl Error {
@@ -70,7 +74,7 @@ impl Error {
     /// Whether the configuration is to blame.
     #[must_use]
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Redis(_))
+        matches!(self, Self::Redis(_) | Self::Auth(_))
     }
 }
 
@@ -87,6 +91,7 @@ impl fmt::Display for Error {
             Self::Listen(address, error) => write!(f, "server.listen: cannot listen on {address}: {error}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
             Self::Redis(error) => error.fmt(f),
+            Self::Auth(error) => error.fmt(f),
         }
     }
 }
@@ -98,6 +103,8 @@ pub struct Server {
     pub(super) config: Config,
     pub(super) sources: Sources,
     pub(super) settings: Settings,
+    pub(super) gate: Gate,
+    pub(super) denials: Throttle,
     pub(super) intake: Intake,
     pub(super) bus: Bus,
     pub(super) relay: Relay,
@@ -131,6 +138,7 @@ impl Server {
         let clock = Clock::start();
         let now = clock.now();
         let connections_cap = connections_cap(config.limits.connections);
+        let gate = setup::gate(&config).map_err(Error::Auth)?;
         let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
         let listen = config.server.listen;
         let listener = Listener::bind(listen, &setup::listener(&config))
@@ -153,6 +161,8 @@ impl Server {
             Redis::new(&config.redis, instance.clone(), intake.clone(), waker).map_err(Error::Redis)?;
         Ok(Self {
             settings: setup::settings(&config),
+            gate,
+            denials: Throttle::default(),
             intake,
             bus: Bus::new(config.bus.mode, instance.clone(), setup::bus(&config), random.u64(..)),
             relay: Relay::new(redis),
@@ -355,7 +365,7 @@ impl Server {
             false => (log::Level::Debug, "stream closed"),
         };
         log::log!(level, address:% = connection.address(), reason = reason.name(), lag_bytes, lag_events; "{what}");
-        if matches!(closed.reason, CloseReason::Limit | CloseReason::Drained) {
+        if matches!(closed.reason, CloseReason::Limit | CloseReason::Expired | CloseReason::Drained) {
             self.linger(closed.key);
         } else {
             self.connections.remove(closed.key);

@@ -2,6 +2,7 @@
 
 use super::listener;
 use crate::api::{Cors, Settings};
+use crate::auth::{self, Gate};
 use crate::bus;
 use crate::config::Config;
 use crate::intake::Intake;
@@ -24,6 +25,14 @@ pub(super) fn settings(config: &Config) -> Settings {
         filters: config.limits.filters,
         open_tenants: config.auth.open_tenants,
     }
+}
+
+/// Who may do what, as configured.
+///
+/// # Errors
+/// When a file that is named cannot be read, or holds what is no token or key.
+pub fn gate(config: &Config) -> Result<Gate, auth::SetupError> {
+    Gate::new(&config.auth, &|path| std::fs::read(path))
 }
 
 /// How envelopes become events, as configured.

@@ -20,7 +20,6 @@ mod socket;
 mod stream;
 mod subscriber;
 mod target;
-mod throttle;
 mod tls;
 
 pub use address::{Address, SENTINEL_PORT};

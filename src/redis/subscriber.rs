@@ -19,9 +19,9 @@ use super::greeting::check_role;
 use super::link::Link;
 use super::received::{Received, classify};
 
-use super::throttle::Throttle;
 use crate::bus::{Backoff, Closed, Inbound, Sender, Sent};
 use crate::intake::Intake;
+use crate::throttle::Throttle;
 
 /// Parts of `liveness` after which a silent server is asked.
 const ASKS_PER_LIVENESS: u32 = 3;

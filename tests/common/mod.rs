@@ -22,6 +22,7 @@ pub(crate) mod sentinel;
 pub(crate) mod server;
 pub(crate) mod sse;
 pub(crate) mod stream;
+pub(crate) mod tokens;
 pub(crate) mod watcher;
 
 use std::time::{Duration, Instant};

@@ -13,6 +13,7 @@ use crate::key::Key;
 use crate::limits::MIB;
 use crate::mapping::Map;
 use crate::metrics::Metrics;
+use crate::scope::Scope;
 
 /// Something on its way from Redis.
 pub(in crate::bus) enum Arrival {
@@ -98,7 +99,8 @@ impl Node {
 
     pub(in crate::bus) fn publish(&mut self, number: usize, envelope: &str, now: Now) {
         let numbering = self.bus.numbering();
-        let batch = self.intake.batch(envelope.as_bytes(), BatchFormat::Json, now.wall, numbering);
+        let batch =
+            self.intake.batch(envelope.as_bytes(), BatchFormat::Json, &Scope::ALL, now.wall, numbering);
         self.next_key += 1;
         let key = Key { index: self.next_key, generation: 0 };
         self.waiting.insert(key, number);

@@ -42,6 +42,7 @@ struct ModelClient {
     /// Whether it may have begun with a replay.
     may_replay: bool,
     joined: Mono,
+    expires: Option<Mono>,
 }
 
 pub(super) struct Model {
@@ -161,6 +162,7 @@ impl Model {
             gap = Some("overrun");
         }
         let from = from + cut;
+        let expires = subscription.expires;
         let limit = subscription.limit.map_or(usize::MAX, |limit| limit as usize);
         let mut left = limit;
         let mut wanted = Vec::new();
@@ -174,8 +176,10 @@ impl Model {
         let filter = subscription.filter.clone();
         let is_narrow = !subscription.filter.is_everything_public() || subscription.limit.is_some();
         let may_replay = is_narrow && subscription.resume.is_some();
-        self.clients
-            .insert(key, ModelClient { filter, limit, left, style, wanted, gap, may_replay, joined: now });
+        self.clients.insert(
+            key,
+            ModelClient { filter, limit, left, style, wanted, gap, may_replay, joined: now, expires },
+        );
     }
 
     fn bytes(&self, numbers: &[usize]) -> u64 {
@@ -259,6 +263,9 @@ impl Model {
                 let bound = if is_lost { self.least_buffer_bytes } else { self.options.buffer_bytes };
                 assert!(behind > bound as u64, "closed within its bound");
                 assert!(is_lost || missing.len() > 1, "closed for one frame");
+            }
+            CloseReason::Expired => {
+                assert!(client.expires.is_some_and(|at| at <= now), "closed before its time")
             }
             CloseReason::Drained => assert!(received.ends_with(b"\n\n"), "drained in the middle of a frame"),
             _ => {}

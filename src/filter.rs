@@ -2,33 +2,7 @@
 
 #[cfg(test)]
 use crate::event::Audience;
-
-/// A `topic=` value.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum TopicPattern {
-    /// This topic.
-    Exact(Box<str>),
-    /// Every topic that begins so: the value ended in `*`.
-    Prefix(Box<str>),
-}
-
-impl TopicPattern {
-    /// The pattern of a `topic=` value.
-    #[must_use]
-    pub fn new(value: &str) -> Self {
-        match value.strip_suffix('*') {
-            Some(prefix) => Self::Prefix(prefix.into()),
-            None => Self::Exact(value.into()),
-        }
-    }
-
-    fn matches(&self, topic: &str) -> bool {
-        match self {
-            Self::Exact(exact) => topic == &**exact,
-            Self::Prefix(prefix) => topic.starts_with(&**prefix),
-        }
-    }
-}
+use crate::topic::TopicPattern;
 
 /// Which events a client sees: those of one of the types, with one of the topics, for its tenant or for
 /// everybody. An empty list asks for nothing in particular.
@@ -67,7 +41,7 @@ impl Filter {
 
     /// `matches`, for an audience: the oracle of tests.
     #[cfg(test)]
-    pub(super) fn sees(&self, name: &str, audience: &Audience) -> bool {
+    pub(crate) fn sees(&self, name: &str, audience: &Audience) -> bool {
         self.matches(name, audience.tenant.as_deref(), &audience.topics)
     }
 }

@@ -1,14 +1,16 @@
-//! At most so many of something in a second, and how many were left out.
+//! At most so many of something in a second, and how many were left out: what a peer causes must not fill the log.
+//!
+//! Never reads a clock.
 
 use std::time::Duration;
 
-/// Log lines about invalid messages in a second.
-pub(super) const LINES: u32 = 10;
+/// Log lines of one kind in a second.
+const LINES: u32 = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Lets through at most `LINES` a second.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub struct Throttle {
     since: Duration,
     count: u32,
     left_out: u64,
@@ -16,7 +18,7 @@ pub(super) struct Throttle {
 
 impl Throttle {
     /// Whether one more may pass at this time since some start, and how many were left out before it.
-    pub(super) fn pass(&mut self, now: Duration) -> Option<u64> {
+    pub fn pass(&mut self, now: Duration) -> Option<u64> {
         if now.saturating_sub(self.since) >= SECOND {
             (self.since, self.count) = (now, 0);
         }

@@ -1,0 +1,126 @@
+//! JSON Web Tokens: from the text to a grant, or to the reason why not (RFC 7519, RFC 8725).
+//!
+//! The library verifies signatures; everything else is checked here, with the time as an argument. A key names its
+//! algorithm, never the token. Nothing of a token is believed before its signature is verified, but for which key
+//! it asks for.
+
+use std::time::Duration;
+
+use jsonwebtoken::errors::ErrorKind;
+use serde::Deserialize;
+
+use super::denial::Denial;
+use super::grant::{Grant, Rights};
+use super::keys::{Key, library_algorithm};
+use crate::clock::Wall;
+use crate::envelope::TENANT_BYTES;
+use crate::scope::Scope;
+use crate::topic::TopicPattern;
+
+/// What a token says. Other claims are read over.
+#[derive(Deserialize)]
+struct Claims {
+    exp: f64,
+    nbf: Option<f64>,
+    aud: Option<OneOrMany>,
+    iss: Option<String>,
+    tenant: Option<String>,
+    ssecast: Option<Allowed>,
+}
+
+/// What it allows; a name that is misspelt must not open more than was meant.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allowed {
+    #[serde(default)]
+    publish: bool,
+    #[serde(default)]
+    subscribe: bool,
+    #[serde(default)]
+    admin: bool,
+    topics: Option<Vec<String>>,
+}
+
+/// RFC 7519 section 4.1.3.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Whether a token has the form of a JSON Web Token: three parts.
+pub(super) fn is_jwt(token: &str) -> bool {
+    token.split('.').count() == 3
+}
+
+/// What the token allows at `now`.
+pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> Result<Grant, Denial> {
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Denial::Malformed)?;
+    if header.crit.is_some() {
+        return Err(Denial::Critical);
+    }
+    let is_named = |key: &&Key| match (&header.kid, &key.kid) {
+        (Some(wanted), Some(kid)) => wanted == kid,
+        _ => true,
+    };
+    let mut denial = Denial::Unknown;
+    for key in keys.iter().filter(is_named) {
+        if header.alg != library_algorithm(key.algorithm) {
+            denial = if denial == Denial::Unknown { Denial::Algorithm } else { denial };
+            continue;
+        }
+        match jsonwebtoken::decode::<Claims>(token, &key.key, &key.validation) {
+            Ok(data) => return granted(data.claims, key, leeway, now),
+            Err(error) => match error.kind() {
+                ErrorKind::InvalidSignature => denial = Denial::Signature,
+                // By now the signature is known to be good.
+                ErrorKind::Json(_) => return Err(Denial::Claims),
+                _ => return Err(Denial::Malformed),
+            },
+        }
+    }
+    Err(denial)
+}
+
+fn granted(claims: Claims, key: &Key, leeway: Duration, now: Wall) -> Result<Grant, Denial> {
+    let now_seconds = now.as_micros() as f64 / 1e6;
+    let until = claims.exp + leeway.as_secs_f64();
+    // A comparison with what is no number is false: such a token has expired.
+    if !(now_seconds < until) {
+        return Err(Denial::Expired);
+    }
+    if claims.nbf.is_some_and(|from| !(now_seconds + leeway.as_secs_f64() >= from)) {
+        return Err(Denial::NotYet);
+    }
+    check_audience(claims.aud, &key.audience)?;
+    if key.issuer.is_some() && claims.iss != key.issuer {
+        return Err(Denial::Issuer);
+    }
+    let tenant = claims.tenant.map(checked_tenant).transpose()?;
+    let allowed = claims.ssecast.unwrap_or_default();
+    let topics = allowed.topics.map(|topics| topics.iter().map(|topic| TopicPattern::new(topic)).collect());
+    Ok(Grant {
+        rights: Rights { publish: allowed.publish, subscribe: allowed.subscribe, admin: allowed.admin },
+        scope: Scope { tenant, topics },
+        // Casts of floats saturate: what lies beyond the end of time is the end of time.
+        expires: Some(Wall::from_micros((until * 1e6) as i64)),
+    })
+}
+
+/// RFC 7519 section 4.1.3: a token that names others than us is not for us.
+fn check_audience(found: Option<OneOrMany>, ours: &[String]) -> Result<(), Denial> {
+    let is_ours = match found {
+        None => ours.is_empty(),
+        Some(OneOrMany::One(one)) => ours.contains(&one),
+        Some(OneOrMany::Many(many)) => many.iter().any(|one| ours.contains(one)),
+    };
+    if is_ours { Ok(()) } else { Err(Denial::Audience) }
+}
+
+/// The rule of an envelope's `tenant` (contract, section 2): what no event can have would only look like a limit.
+fn checked_tenant(tenant: String) -> Result<Box<str>, Denial> {
+    let is_tenant =
+        !tenant.is_empty() && tenant.len() <= TENANT_BYTES && !tenant.chars().any(char::is_control);
+    if is_tenant { Ok(tenant.into()) } else { Err(Denial::Claims) }
+}

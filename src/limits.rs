@@ -46,6 +46,8 @@ const _: () = assert!(METHOD_BYTES + " ".len() + " HTTP/1.1".len() <= REQUEST_LI
 pub struct Limits {
     /// Open connections; 0 means as many as the descriptor limit allows.
     pub connections: usize,
+    /// Open connections of the admin listener, beside those.
+    pub admin_connections: usize,
     /// Open connections of one address; 0 switches the limit off.
     pub connections_per_ip: usize,
     /// Bytes of a request line and its headers.
@@ -72,6 +74,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 0,
+            admin_connections: 256,
             connections_per_ip: 0,
             head_bytes: 16 * KIB,
             headers: 64,

@@ -9,31 +9,34 @@ use common::dir::TestDir;
 use common::server::{BINARY, Setup};
 
 const UNIT: &str = include_str!("../packaging/ssecast@.service");
+/// The end of a line that goes on.
+const CONTINUED: &str = "\\\n";
 const PROGRAM: &str = "/usr/bin/ssecast";
 const CONFIG: &str = "/etc/ssecast/ssecast.toml";
 
 /// The values of a key of the unit.
-fn values(key: &str) -> Vec<&'static str> {
-    let of_key = |line: &'static str| line.strip_prefix(key)?.strip_prefix('=');
-    UNIT.lines().filter_map(of_key).collect()
+fn values(key: &str) -> Vec<String> {
+    let of_key = |line: &str| Some(line.strip_prefix(key)?.strip_prefix('=')?.to_owned());
+    UNIT.replace(CONTINUED, "").lines().filter_map(of_key).collect()
 }
 
 /// The value of a key that stands there once.
-fn value(key: &str) -> &'static str {
-    let values = values(key);
+fn value(key: &str) -> String {
+    let mut values = values(key);
     assert_eq!(values.len(), 1, "{key}: {values:?}");
-    values[0]
+    values.remove(0)
 }
 
 #[test]
 fn the_unit_starts_what_the_program_takes() {
-    let words: Vec<&str> = value("ExecStart").split(' ').collect();
+    let line = value("ExecStart");
+    let words: Vec<String> = line.split_whitespace().map(|word| word.replace("%i", "0")).collect();
     assert_eq!(words[0], PROGRAM);
     let dir = TestDir::new("unit");
     let config = dir.write("ssecast.toml", "[bus]\nmode = \"redis\"\n");
     let mut setup = Setup::bare().arg("check");
     for word in &words[1..] {
-        let is_config = *word == CONFIG;
+        let is_config = word == CONFIG;
         setup = setup.arg(if is_config { config.to_str().expect("a path of a test") } else { word });
     }
     for variable in values("Environment") {
@@ -42,7 +45,11 @@ fn the_unit_starts_what_the_program_takes() {
     }
     let checked = setup.run();
     assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""), "{checked:?}");
-    for line in ["reuse_port = true # flag --server-reuse-port", "mode = \"redis\" # "] {
+    let admin = format!(
+        "admin_listen = \"unix:/run/{}/admin.sock\" # flag",
+        value("RuntimeDirectory").replace("%i", "0")
+    );
+    for line in ["reuse_port = true # flag --server-reuse-port", "mode = \"redis\" # ", &admin] {
         assert!(checked.stdout.contains(line), "{line} is not in\n{}", checked.stdout);
     }
 }
@@ -57,8 +64,8 @@ fn the_unit_waits_for_a_drain_and_not_for_a_wrong_configuration() {
         line.and_then(|rest| seconds(rest.split('"').next()?))
             .unwrap_or_else(|| panic!("no {key} in seconds"))
     };
-    assert!(seconds(value("TimeoutStopSec")) >= Some(of_key("drain") + 2));
-    assert!(seconds(value("RestartSec")) > Some(of_key("retry") * 12 / 10), "clients go on elsewhere");
+    assert!(seconds(&value("TimeoutStopSec")) >= Some(of_key("drain") + 2));
+    assert!(seconds(&value("RestartSec")) > Some(of_key("retry") * 12 / 10), "clients go on elsewhere");
     assert_eq!(value("RestartPreventExitStatus"), "2");
     assert_eq!(value("ExecReload"), "/bin/kill -HUP $MAINPID");
 }

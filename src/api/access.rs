@@ -17,10 +17,9 @@ pub(super) fn admit(context: &mut Context<'_>, right: Right, request: &Request) 
 /// The answer to whom something is denied.
 pub(super) fn deny(context: &mut Context<'_>, request: &Request, denial: Denial) -> Response {
     context.hub.metrics_mut().count_denial(denial.name());
-    let peer = context.peer.map(|ip| ip.to_string()).unwrap_or_default();
     if let Some(left_out) = context.denials.pass(context.now.mono.since(Mono::ZERO)) {
         let (reason, path) = (denial.name(), request.target.path());
-        log::info!(peer, path, reason, left_out; "access denied");
+        log::info!(peer:% = context.peer, path, reason, left_out; "access denied");
     }
     let response = Response::problem(denial.status(), denial.detail());
     match denial.challenge() {

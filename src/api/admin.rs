@@ -1,7 +1,5 @@
 //! `PUT /admin/mode`: another mode, without a restart.
 
-use std::net::IpAddr;
-
 use serde::Deserialize;
 use serde_json::json;
 
@@ -28,7 +26,7 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
         };
     }
     // Where no token says who may, only who is on this machine may change how the server works.
-    if !context.peer.is_some_and(|peer: IpAddr| peer.to_canonical().is_loopback()) {
+    if !context.peer.is_local() {
         return Decision::Respond(Response::problem(403, "the mode can be changed from this machine only"));
     }
     // A proxy on this machine speaks for others, and a page for nobody who should do this.

@@ -7,15 +7,16 @@ mod access;
 mod admin;
 mod cors;
 mod operate;
+mod peer;
 mod publish;
 mod route;
 mod stream;
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 pub use admin::{mode_changed, wished_mode};
 pub use cors::Cors;
+pub use peer::{Peer, Side};
 pub use publish::Publishing;
 
 use crate::auth::{Gate, Right};
@@ -74,7 +75,7 @@ pub trait Node {
     /// Readings for `/metrics`.
     fn gauges(&self) -> Gauges;
     /// The other end of a connection.
-    fn address(&self, key: Key) -> Option<SocketAddr>;
+    fn peer(&self, key: Key) -> Option<Peer>;
     /// How long the server has been running.
     fn uptime(&self) -> Duration;
     /// What happens in a second, of late.
@@ -109,7 +110,9 @@ pub struct Context<'a> {
     /// What only the loop knows.
     pub node: &'a dyn Node,
     /// Who asks.
-    pub peer: Option<IpAddr>,
+    pub peer: Peer,
+    /// By which listener.
+    pub side: Side,
     /// Whether the connection is to be turned away.
     pub refusal: Option<Refusal>,
     /// Whether the server was told to end, even if it still serves.
@@ -123,14 +126,12 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Decides about a request by its head.
     pub fn decide(&mut self, request: &Request) -> Decision {
-        let decision = match Route::find(request.target.path()) {
+        let route = Route::find(request.target.path(), self.side);
+        let decision = match route {
             _ if request.target.is_asterisk() => {
-                Decision::Respond(Response::new(204).header("Allow", route::ANY))
+                Decision::Respond(Response::new(204).header("Allow", route::any(self.side)))
             }
-            None => Decision::Respond(Response::problem(
-                404,
-                &format!("nothing is here; there are {}", route::all()),
-            )),
+            None => Decision::Respond(Response::problem(404, &route::none(self.side))),
             Some(route) if request.method == Method::Options && route.is_for_pages() => {
                 Decision::Respond(self.settings.cors.preflight(request, route.allow()))
             }
@@ -156,7 +157,7 @@ impl Context<'_> {
             Some(Route::Mode) => admin::decide(self, request),
         };
         let Decision::Respond(response) = decision else { return decision };
-        let is_for_pages = Route::find(request.target.path()).is_none_or(Route::is_for_pages);
+        let is_for_pages = route.is_none_or(Route::is_for_pages);
         let response = if is_for_pages { self.settings.cors.mark(request, response) } else { response };
         // Those beyond the cap are few, and must not be held by one client.
         let is_last = self.refusal == Some(Refusal::Full);

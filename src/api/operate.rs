@@ -165,8 +165,8 @@ pub(super) fn clients(context: &Context<'_>, request: &Request) -> Response {
     let mut clients = Vec::new();
     let mut bytes = 0;
     for client in ranked.iter().take(limit).filter_map(|client| hub.client(client.key, context.now.mono)) {
-        let described =
-            describe(&client, context.node.address(client.key).map(|a| a.to_string())).to_string();
+        let peer = context.node.peer(client.key).map(|peer| peer.to_string());
+        let described = describe(&client, peer).to_string();
         bytes += described.len();
         if bytes > CLIENTS_BYTES {
             break;

@@ -1,5 +1,6 @@
 //! Which paths there are, and which methods each takes. Paths are compared byte for byte.
 
+use super::Side;
 use crate::http::Method;
 
 /// A path that has an answer.
@@ -15,12 +16,21 @@ pub(super) enum Route {
     Mode,
 }
 
-/// The methods of `OPTIONS *`.
-pub(super) const ANY: &str = "GET, HEAD, POST, PUT, OPTIONS";
+/// The methods of `OPTIONS *` on that side.
+pub(super) const fn any(side: Side) -> &'static str {
+    match side {
+        Side::Only | Side::Admin => "GET, HEAD, POST, PUT, OPTIONS",
+        Side::Public => "GET, HEAD, OPTIONS",
+    }
+}
 
-/// The paths that there are.
-pub(super) fn all() -> String {
-    Route::ALL.map(Route::path).join(", ")
+/// What is said of a path that is not there: which ones are, on that side.
+pub(super) fn none(side: Side) -> String {
+    let paths: Vec<_> = Route::ALL.into_iter().filter(|route| route.is_on(side)).map(Route::path).collect();
+    match paths[..] {
+        [path] => format!("nothing is here; there is {path}"),
+        _ => format!("nothing is here; there are {}", paths.join(", ")),
+    }
 }
 
 impl Route {
@@ -48,8 +58,21 @@ impl Route {
         }
     }
 
-    pub(super) fn find(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|route| route.path() == path)
+    /// The route of a path on that side. One that is hidden there is not there.
+    pub(super) fn find(path: &str, side: Side) -> Option<Self> {
+        Self::ALL.into_iter().find(|route| route.path() == path && route.is_on(side))
+    }
+
+    /// Whether it is for everybody: it is on the public side also where there is an admin one.
+    pub(super) const fn is_public(self) -> bool {
+        matches!(self, Self::Events)
+    }
+
+    const fn is_on(self, side: Side) -> bool {
+        match side {
+            Side::Only | Side::Admin => true,
+            Side::Public => self.is_public(),
+        }
     }
 
     /// The `Allow` header (RFC 9110 section 10.2.1).
@@ -77,9 +100,23 @@ mod tests {
 
     #[test]
     fn paths_are_compared_byte_for_byte() {
-        assert_eq!(Route::find("/events"), Some(Route::Events));
+        let find = |path| Route::find(path, Side::Only);
+        assert_eq!(find("/events"), Some(Route::Events));
         for path in ["/events/", "//events", "/Events", "/%65vents", "/x/../events", "", "/"] {
-            assert_eq!(Route::find(path), None, "{path}");
+            assert_eq!(find(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_public_side_says_nothing_of_the_others() {
+        for route in Route::ALL {
+            assert_eq!(Route::find(route.path(), Side::Admin), Some(route));
+            let found = Route::find(route.path(), Side::Public);
+            assert_eq!(found, route.is_public().then_some(route));
+            assert_eq!(none(Side::Public).contains(route.path()), route.is_public());
+            let methods = route.allow().split(", ");
+            assert!(methods.clone().all(|method| any(Side::Admin).contains(method)));
+            assert!(!route.is_public() || methods.clone().all(|method| any(Side::Public).contains(method)));
         }
     }
 

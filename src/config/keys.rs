@@ -152,12 +152,25 @@ pub(super) static KEYS: &[Key] = &[
     fixed(
         "server.listen",
         Kind::Address(at!(server.listen)),
-        "Where to listen. Port 0 takes a free one. An address beyond loopback needs auth.open_publish.",
+        "Where to listen. Port 0 takes a free one. Beyond loopback, publishing there needs tokens or \
+         auth.open_publish, or it moves to server.admin_listen.",
+    ),
+    fixed(
+        "server.admin_listen",
+        Kind::Endpoint(at!(server.admin_listen)),
+        "Where publishing, metrics, health and administration are, such as 127.0.0.1:9090 or \
+         unix:/run/ssecast/admin.sock. The address of server.listen then has the streams only, and all else is 404 \
+         there. When empty, everything is there.",
+    ),
+    fixed(
+        "server.admin_socket_mode",
+        Kind::FileMode(at!(server.admin_socket_mode)),
+        "The mode of the socket file of server.admin_listen: who may write to it may do everything.",
     ),
     fixed(
         "server.reuse_port",
         Kind::Switch(at!(server.reuse_port)),
-        "Share the port with other processes of the same user that have this switched on, too (SO_REUSEPORT): \
+        "Share the port of server.listen with other processes of the same user that have this switched on, too (SO_REUSEPORT): \
          the system spreads new connections over them. That another one runs by mistake is then not noticed. \
          Events reach the clients of all processes in the modes fanout and redis only. See docs/processes.md.",
     ),
@@ -368,10 +381,16 @@ pub(super) static KEYS: &[Key] = &[
         "Open connections; a stream beyond that is told to retry later. 0 takes as many as the limit on \
          file descriptors allows, which is raised to its hard limit at start.",
     ),
+    fixed(
+        "limits.admin_connections",
+        Kind::Count(at!(limits.admin_connections), 1..=1_000_000),
+        "Open connections of server.admin_listen, kept free for it beside limits.connections; at most half of what \
+         the limit on file descriptors allows.",
+    ),
     key(
         "limits.connections_per_ip",
         Kind::Count(at!(limits.connections_per_ip), 0..=10_000_000),
-        "Open connections of one address. 0 switches the limit off: behind a proxy all clients have one address.",
+        "Open connections of one address to server.listen. 0 switches the limit off: behind a proxy all clients have one address.",
     ),
     key(
         "limits.head_bytes",

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::choice::Choice;
 use super::value::{Value, needs_unit, parse_duration, parse_size, quote, show_duration, show_size};
-use super::{Config, access, file, map};
+use super::{Config, Endpoint, access, file, map};
 use crate::auth::{KeySource, TokenHash};
 use crate::id::Instance;
 use crate::mapping::Entry;
@@ -42,6 +42,10 @@ pub(super) enum Kind {
     List(Field<Vec<String>>, &'static str, fn(&str) -> Result<(), &'static str>),
     /// An IP address and a port.
     Address(Field<SocketAddr>),
+    /// Where a listener is; empty becomes `None`.
+    Endpoint(Field<Option<Endpoint>>),
+    /// The mode of a file, in octal.
+    FileMode(Field<u32>),
     /// A name of this server; empty becomes `None`.
     Instance(Field<Option<Instance>>),
     /// The `[[map]]` entries.
@@ -84,6 +88,11 @@ impl Kind {
             }
             Self::List(field, _, check) => *(field.get_mut)(config) = read_list(value, *check)?,
             Self::Address(field) => *(field.get_mut)(config) = read_address(value)?,
+            Self::Endpoint(field) => {
+                let text = value.text().ok_or("is not a string")?;
+                *(field.get_mut)(config) = if text.is_empty() { None } else { Some(Endpoint::parse(text)?) };
+            }
+            Self::FileMode(field) => *(field.get_mut)(config) = read_file_mode(value)?,
             Self::Instance(field) => *(field.get_mut)(config) = read_instance(value)?,
             Self::Map(field) => *(field.get_mut)(config) = read_map(value)?,
             Self::Text(field, _, check) => {
@@ -122,6 +131,10 @@ impl Kind {
                 format!("[{}]", quoted.join(", "))
             }
             Self::Address(field) => quote(&(field.get)(config).to_string()),
+            Self::Endpoint(field) => {
+                quote(&(field.get)(config).as_ref().map(Endpoint::to_string).unwrap_or_default())
+            }
+            Self::FileMode(field) => quote(&format!("{:04o}", (field.get)(config))),
             Self::Instance(field) => {
                 quote((field.get)(config).as_ref().map(Instance::as_str).unwrap_or_default())
             }
@@ -163,6 +176,8 @@ impl Kind {
             }
             Self::List(field, ..) => (field.get_mut)(to).clone_from((field.get)(from)),
             Self::Address(field) => *(field.get_mut)(to) = *(field.get)(from),
+            Self::Endpoint(field) => (field.get_mut)(to).clone_from((field.get)(from)),
+            Self::FileMode(field) => *(field.get_mut)(to) = *(field.get)(from),
             Self::Instance(field) => (field.get_mut)(to).clone_from((field.get)(from)),
             Self::Map(field) => (field.get_mut)(to).clone_from((field.get)(from)),
             Self::Text(field, ..) => (field.get_mut)(to).clone_from((field.get)(from)),
@@ -200,6 +215,10 @@ impl Kind {
             Self::Address(_) => {
                 "an IP address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned()
             }
+            Self::Endpoint(_) => {
+                "an IP address and a port, unix: and the path of a socket file, or empty".to_owned()
+            }
+            Self::FileMode(_) => "a mode in octal, such as \"0660\", from 0000 to 0777".to_owned(),
             Self::Instance(_) => "1 to 32 of the characters A-Z a-z 0-9 . _, or empty".to_owned(),
             Self::Map(_) => {
                 "an array of tables {event_type = \"...\", event = \"...\", fields = [\"...\"]}; \
@@ -233,7 +252,8 @@ impl Kind {
             Self::Duration(..) | Self::DurationOrOff(..) | Self::AgeOrOff(..) => "TIME",
             Self::Choice(_) => "NAME",
             Self::List(..) => "LIST",
-            Self::Address(_) => "ADDRESS",
+            Self::Address(_) | Self::Endpoint(_) => "ADDRESS",
+            Self::FileMode(_) => "MODE",
             Self::Instance(_) => "NAME",
             Self::Map(_) => "TOML",
             Self::Text(..) => "TEXT",
@@ -307,6 +327,13 @@ fn read_address(value: &Value) -> Result<SocketAddr, String> {
     text.trim()
         .parse()
         .map_err(|_| "is not an address with its port (host names are not looked up)".to_owned())
+}
+
+fn read_file_mode(value: &Value) -> Result<u32, String> {
+    let text = value.text().ok_or("is not a string")?;
+    let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    let mode = u32::from_str_radix(text, 8).ok().filter(|&mode| is_octal && mode <= 0o777);
+    mode.ok_or_else(|| "is no such mode".to_owned())
 }
 
 fn read_instance(value: &Value) -> Result<Option<Instance>, String> {

@@ -26,6 +26,7 @@ mod access;
 mod check;
 mod choice;
 mod cli;
+mod endpoint;
 mod environment;
 mod file;
 mod keys;
@@ -40,6 +41,7 @@ mod validate;
 mod value;
 
 pub use check::render_check;
+pub use endpoint::Endpoint;
 pub use load::{Failure, Invocation, Sources, load};
 pub use origin::{Origin, Origins};
 pub use reference::render_reference;
@@ -73,12 +75,16 @@ pub struct Config {
     pub log: Log,
 }
 
-/// `server.*`: the process and its listener.
+/// `server.*`: the process and its listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Other processes may listen there, too.
+    /// Where everything but the stream is, if not there, too.
+    pub admin_listen: Option<Endpoint>,
+    /// The mode of the admin listener's socket file.
+    pub admin_socket_mode: u32,
+    /// Other processes may listen at `listen`, too.
     pub reuse_port: bool,
     /// Its name in the ids of events; `None` makes one up at every start.
     pub instance: Option<Instance>,
@@ -121,6 +127,8 @@ impl Default for Config {
         Self {
             server: Server {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                admin_listen: None,
+                admin_socket_mode: 0o660,
                 reuse_port: false,
                 instance: None,
                 drain: Duration::from_secs(5),

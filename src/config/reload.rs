@@ -83,12 +83,15 @@ mod tests {
             fixed,
             [
                 "server.listen",
+                "server.admin_listen",
+                "server.admin_socket_mode",
                 "server.reuse_port",
                 "server.instance",
                 "stream.notsent_bytes",
                 "stream.sndbuf_bytes",
                 "stream.user_timeout",
                 "limits.connections",
+                "limits.admin_connections",
                 "log.format"
             ]
         );

@@ -2,11 +2,9 @@
 //!
 //! Ranges of single keys are in their kind.
 
-use std::net::SocketAddr;
-
-use super::Config;
 use super::keys::{KEYS, find};
 use super::origin::Origins;
+use super::{Config, Endpoint};
 use crate::auth::Right;
 use crate::bus::Mode;
 use crate::redis;
@@ -28,15 +26,39 @@ pub(super) fn relations(config: &Config, origins: &Origins) -> Vec<String> {
             shown("cors.origins")
         ));
     }
-    let is_guarded = config.auth.guards(Right::Publish);
-    if !is_loopback(config.server.listen) && !config.auth.open_publish && !is_guarded {
+    problems.extend(listeners(config, shown));
+    problems
+}
+
+/// What must hold between the listeners and who may publish.
+fn listeners(config: &Config, shown: impl Fn(&str) -> String) -> Vec<String> {
+    let (listen, admin_listen) = (Endpoint::Ip(config.server.listen), &config.server.admin_listen);
+    let mut problems = Vec::new();
+    if admin_listen.as_ref() == Some(&listen) && config.server.listen.port() != 0 {
         problems.push(format!(
-            "{} is open to other machines, and anyone there could publish: listen on 127.0.0.1 or [::1], \
-             let only those publish who have a token (auth.publish_tokens_file), \
-             or allow it to all with auth.open_publish = true (flag --auth-open-publish, environment \
-             SSECAST_AUTH_OPEN_PUBLISH)",
-            shown("server.listen")
+            "{} is that of server.listen: take another one, or leave it out to have everything in one place",
+            shown("server.admin_listen")
         ));
+    }
+    if config.auth.open_publish || config.auth.guards(Right::Publish) {
+        return problems;
+    }
+    let tokens = "let only those publish who have a token (auth.publish_tokens_file)";
+    let open = "allow it with auth.open_publish = true (flag --auth-open-publish, environment \
+                SSECAST_AUTH_OPEN_PUBLISH)";
+    match admin_listen {
+        Some(admin) if admin.is_open() => problems.push(format!(
+            "{} is open to other machines, and anyone there could publish: take 127.0.0.1, [::1] or a socket file \
+             (unix:/PATH), or {tokens}, or {open}",
+            shown("server.admin_listen"),
+        )),
+        None if listen.is_open() => problems.push(format!(
+            "{} is open to other machines, and anyone there could publish: move publishing to an address of its \
+             own (server.admin_listen = \"127.0.0.1:9090\" or \"unix:/PATH\"), or {tokens}, or listen on 127.0.0.1 or \
+             [::1], or {open}",
+            shown("server.listen"),
+        )),
+        Some(_) | None => {}
     }
     problems
 }
@@ -108,11 +130,6 @@ fn redis_relations(config: &Config, origins: &Origins) -> Vec<String> {
         ));
     }
     problems
-}
-
-/// Only this machine reaches it; an IPv4 address within IPv6 counts as what it is.
-fn is_loopback(address: SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
 }
 
 /// A name in `topics.from_payload`.
@@ -310,7 +327,9 @@ mod tests {
     fn listening_beyond_loopback_must_be_wished_for() {
         for open in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80", "[::ffff:192.0.2.1]:80"] {
             let text = problem(|c| c.server.listen = open.parse().unwrap());
-            assert!(text.contains("auth.open_publish = true"), "{text}");
+            for way in ["auth.open_publish = true", "server.admin_listen", "auth.publish_tokens"] {
+                assert!(text.starts_with("server.listen") && text.contains(way), "{text}");
+            }
         }
         for (listen, open_publish) in [
             ("127.8.9.1:0", false),
@@ -323,5 +342,29 @@ mod tests {
             config.auth.open_publish = open_publish;
             assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new(), "{listen}");
         }
+    }
+
+    /// With an admin listener nothing is published at `server.listen`.
+    #[test]
+    fn the_address_that_counts_is_where_publishing_is() {
+        let with = |listen: &str, admin: &str| {
+            let mut config = Config::default();
+            config.server.listen = listen.parse().unwrap();
+            config.server.admin_listen = Some(Endpoint::parse(admin).unwrap());
+            config
+        };
+        for admin in ["127.0.0.1:9090", "[::1]:0", "unix:/run/a.sock"] {
+            let config = with("0.0.0.0:80", admin);
+            assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new(), "{admin}");
+        }
+        let mut config = with("127.0.0.1:80", "0.0.0.0:9090");
+        let problems = relations(&config, &Origins::defaults());
+        assert!(problems.len() == 1 && problems[0].starts_with("server.admin_listen"), "{problems:?}");
+        config.auth.open_publish = true;
+        assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
+        let problems = relations(&with("127.0.0.1:80", "127.0.0.1:80"), &Origins::defaults());
+        assert!(problems.len() == 1 && problems[0].contains("that of server.listen"), "{problems:?}");
+        let config = with("127.0.0.1:0", "127.0.0.1:0");
+        assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
     }
 }

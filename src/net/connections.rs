@@ -1,18 +1,17 @@
 //! The open connections: sockets and what each is in the middle of.
 //!
-//! Invariants: a key names one connection for ever; `admitted` counts those that are within the caps;
-//! a connection that carries requests has exactly one deadline unless it waits for our own answer, and a
+//! Invariants: a key names one connection for ever; those that are within the caps are counted as admitted, each
+//! on the side that it came in by; a connection that carries requests has exactly one deadline unless it waits for our own answer, and a
 //! stream has none here (the hub has those of blocked ones).
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 
-use mio::net::TcpStream;
 use slab::Slab;
 
-use super::socket;
-use crate::api::Incoming;
+use super::transport::Transport;
+use crate::api::{Incoming, Peer, Side};
 use crate::clock::Mono;
 use crate::http;
 use crate::hub::Wire;
@@ -20,9 +19,12 @@ use crate::key::Key;
 
 /// One open connection; small, as most are idle streams.
 pub(super) struct Connection {
-    pub(super) socket: TcpStream,
-    ip: IpAddr,
+    pub(super) transport: Transport,
+    /// The peer's address, if it has one...
+    ip: Option<IpAddr>,
+    /// ...and its port.
     port: u16,
+    pub(super) side: Side,
     generation: u32,
     /// Input may wait that no further event will tell of.
     pub(super) is_readable: bool,
@@ -67,9 +69,18 @@ pub(super) struct Exchange {
 }
 
 impl Connection {
-    pub(super) fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.ip, self.port)
+    pub(super) fn peer(&self) -> Peer {
+        self.ip.map_or(Peer::Unix, |ip| Peer::Ip(SocketAddr::new(ip, self.port)))
     }
+}
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Caps {
+    /// By the public listener, or the only one.
+    pub(super) public: usize,
+    /// By the admin listener.
+    pub(super) admin: usize,
 }
 
 /// The open connections.
@@ -77,7 +88,11 @@ impl Connection {
 pub(super) struct Connections {
     slab: Slab<Connection>,
     next_generation: u32,
-    admitted: usize,
+    /// Connections within the caps: by the public listener or the only one...
+    public: usize,
+    /// ...and by the admin one.
+    admin: usize,
+    /// The former, by address.
     by_ip: HashMap<IpAddr, usize>,
 }
 
@@ -92,35 +107,51 @@ impl Connections {
         self.slab.len()
     }
 
-    /// Whether one more of this address is within the caps; a cap per address of 0 is none.
-    pub(super) fn has_room(&self, ip: IpAddr, cap: usize, cap_per_ip: usize) -> bool {
-        let of_ip = || self.by_ip.get(&ip).copied().unwrap_or(0);
-        self.admitted < cap && (cap_per_ip == 0 || of_ip() < cap_per_ip)
+    /// Whether one more of this peer is within the caps. A cap per address of 0 is none, and there is none on the
+    /// admin side.
+    pub(super) fn has_room(&self, peer: Peer, side: Side, caps: Caps, cap_per_ip: usize) -> bool {
+        if side == Side::Admin {
+            return self.admin < caps.admin;
+        }
+        let of_ip = || peer.ip().and_then(|ip| self.by_ip.get(&ip).copied()).unwrap_or(0);
+        self.public < caps.public && (cap_per_ip == 0 || of_ip() < cap_per_ip)
     }
 
     /// Connections that are not within the caps.
     pub(super) fn over_cap(&self) -> usize {
-        self.slab.len() - self.admitted
+        self.slab.len() - self.public - self.admin
     }
 
     pub(super) fn insert(
         &mut self,
-        socket: TcpStream,
-        peer: SocketAddr,
+        transport: Transport,
+        peer: Peer,
+        side: Side,
         is_over_cap: bool,
         http: http::Connection,
     ) -> Key {
         let generation = self.next_generation;
         self.next_generation = self.next_generation.wrapping_add(1);
-        if !is_over_cap {
-            self.admitted += 1;
-            *self.by_ip.entry(peer.ip()).or_default() += 1;
+        match side {
+            _ if is_over_cap => {}
+            Side::Admin => self.admin += 1,
+            Side::Only | Side::Public => {
+                self.public += 1;
+                if let Some(ip) = peer.ip() {
+                    *self.by_ip.entry(ip).or_default() += 1;
+                }
+            }
         }
+        let port = match peer {
+            Peer::Ip(address) => address.port(),
+            Peer::Unix => 0,
+        };
         let exchange = Exchange { http, incoming: None, deadline: None };
         let index = self.slab.insert(Connection {
-            socket,
+            transport,
             ip: peer.ip(),
-            port: peer.port(),
+            port,
+            side,
             generation,
             is_readable: false,
             is_peer_closed: false,
@@ -150,16 +181,24 @@ impl Connections {
     pub(super) fn remove(&mut self, key: Key) -> Option<Connection> {
         self.get(key)?;
         let connection = self.slab.remove(key.index as usize);
-        if !connection.is_over_cap {
-            self.admitted -= 1;
-            if let Some(count) = self.by_ip.get_mut(&connection.ip) {
-                *count -= 1;
-                if *count == 0 {
-                    self.by_ip.remove(&connection.ip);
-                }
+        match connection.side {
+            _ if connection.is_over_cap => {}
+            Side::Admin => self.admin -= 1,
+            Side::Only | Side::Public => {
+                self.public -= 1;
+                self.forget_address(connection.ip);
             }
         }
         Some(connection)
+    }
+
+    fn forget_address(&mut self, ip: Option<IpAddr>) {
+        let Some(ip) = ip else { return };
+        let Some(count) = self.by_ip.get_mut(&ip) else { return };
+        *count -= 1;
+        if *count == 0 {
+            self.by_ip.remove(&ip);
+        }
     }
 
     /// The connections that carry requests.
@@ -173,8 +212,8 @@ impl Connections {
 
 impl Wire for Connections {
     fn send(&mut self, key: Key, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let connection = self.get(key).ok_or(io::ErrorKind::NotConnected)?;
-        socket::send(&connection.socket, slices)
+        let connection = self.get_mut(key).ok_or(io::ErrorKind::NotConnected)?;
+        connection.transport.send(slices)
     }
 }
 

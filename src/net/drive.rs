@@ -1,14 +1,12 @@
 //! What is done with a connection: read, answer, and make it a stream.
 
 use std::io::{ErrorKind, IoSlice};
-use std::net::Shutdown;
 
 use super::budget;
 use super::connections::{Linger, State};
 use super::node::View;
 use super::phase::Phase;
 use super::server::Server;
-use super::socket;
 use crate::api::{self, Context, Decision, Incoming, Refusal};
 use crate::bus::Receipt;
 use crate::http::{Close, Event, Request, Response};
@@ -47,7 +45,7 @@ impl Server {
         if !connection.is_readable {
             return Input::Nothing;
         }
-        match socket::receive(&connection.socket, &mut self.buffer) {
+        match connection.transport.receive(&mut self.buffer) {
             Ok(0) => {
                 connection.is_readable = false;
                 Input::End
@@ -94,8 +92,7 @@ impl Server {
     /// Ends a stream so that its last bytes arrive: says that nothing more comes, and reads on for a while.
     pub(super) fn linger(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        // It fails where the client is gone, and then the end is read soon.
-        let _ = connection.socket.shutdown(Shutdown::Write);
+        connection.transport.end_writing();
         let deadline = self.now.mono.after(LINGER_TIME);
         connection.state = State::Lingering(Box::new(Linger { left_bytes: LINGER_BYTES, deadline }));
         self.deadlines.set(key, None, Some(deadline));
@@ -158,9 +155,10 @@ impl Server {
     fn handle_http_event(&mut self, key: Key, event: Event) {
         match event {
             Event::Head(request) => match self.decide(key, &request) {
-                Decision::Respond(response) => self.respond(key, response),
-                Decision::Stream(head, subscription) => self.begin_stream(key, head, subscription),
-                Decision::ReadBody(incoming) => {
+                None => {}
+                Some(Decision::Respond(response)) => self.respond(key, response),
+                Some(Decision::Stream(head, subscription)) => self.begin_stream(key, head, subscription),
+                Some(Decision::ReadBody(incoming)) => {
                     let Some(exchange) = self.connections.exchange_mut(key) else { return };
                     exchange.incoming = Some(incoming);
                     exchange.http.accept_body(self.now.mono, &self.config.limits);
@@ -201,10 +199,9 @@ impl Server {
         }
     }
 
-    fn decide(&mut self, key: Key, request: &Request) -> Decision {
-        let connection = self.connections.get(key);
-        let is_over_cap = connection.is_some_and(|connection| connection.is_over_cap);
-        let peer = connection.map(|connection| connection.address().ip());
+    fn decide(&mut self, key: Key, request: &Request) -> Option<Decision> {
+        let connection = self.connections.get(key)?;
+        let (peer, side, is_over_cap) = (connection.peer(), connection.side, connection.is_over_cap);
         let refusal = match self.phase {
             Phase::Draining { .. } => Some(Refusal::Draining),
             _ if is_over_cap => Some(Refusal::Full),
@@ -226,12 +223,13 @@ impl Server {
             denials: &mut self.denials,
             node: &view,
             peer,
+            side,
             refusal,
             is_ending: self.phase != Phase::Running,
             jitter: self.random.f64(),
             now: self.now,
         };
-        context.decide(request)
+        Some(context.decide(request))
     }
 
     /// Answers whoever published a batch that is in the log now.
@@ -259,7 +257,7 @@ impl Server {
     fn begin_stream(&mut self, key: Key, head: Vec<u8>, subscription: Subscription) {
         self.count_request(200);
         let Some(connection) = self.connections.get_mut(key) else { return };
-        log::debug!(address:% = connection.address(); "stream opened");
+        log::debug!(address:% = connection.peer(); "stream opened");
         let state = std::mem::replace(&mut connection.state, State::Stream { input_bytes: 0 });
         let State::Http(exchange) = state else { return };
         self.deadlines.set(key, exchange.deadline, None);
@@ -284,7 +282,7 @@ impl Server {
             if output.is_empty() {
                 return has_sent;
             }
-            match socket::send(&connection.socket, &[IoSlice::new(output)]) {
+            match connection.transport.send(&[IoSlice::new(output)]) {
                 Ok(bytes) => {
                     exchange.http.handle_output_taken(bytes, self.now.mono);
                     has_sent = true;
@@ -305,10 +303,7 @@ impl Server {
             let Some(connection) = self.connections.get_mut(key) else { return };
             let State::Http(exchange) = &mut connection.state else { return };
             match exchange.http.poll_close() {
-                Some(Close::ShutdownWrite) => {
-                    // It fails where the client is gone, and then the end is read soon.
-                    let _ = connection.socket.shutdown(Shutdown::Write);
-                }
+                Some(Close::ShutdownWrite) => connection.transport.end_writing(),
                 Some(Close::Done(reason)) => self.closing.push((key, reason)),
                 None => return,
             }

@@ -1,23 +1,24 @@
 //! The entrance: who is let in, and when.
 //!
-//! Nobody is before the way from Redis is open, and nobody beyond the caps but those who are told so. A process
-//! that ends and shares its port leaves it to the others first: it has the system keep nothing here for whoever
-//! is about to connect, lets in those who had begun, and closes the listener. What comes of a connection is in
-//! `drive`.
+//! There are two doors, a public one and, if it is wished for, one for administration. Nobody is let in before the
+//! way from Redis is open, and nobody beyond the caps of the door but those who are told so. A process that ends and
+//! shares its port leaves it to the others first: it has the system keep nothing here for whoever is about to
+//! connect, lets in those who had begun, and closes the public listener. What comes of a connection is in `drive`.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 
 use super::budget;
 use super::listener::{Accepted, Listener};
 use super::phase::{Phase, Successor};
 use super::process::OVER_CAP;
 use super::server::Server;
+use super::transport::Transport;
+use crate::api::{Peer, Side};
 use crate::clock::Mono;
+use crate::config::Endpoint;
 use crate::http;
 
 /// How long nobody is let in at start, at most, until the way from Redis is open or has failed.
@@ -39,26 +40,67 @@ enum Accepting {
     Paused { until: Mono },
 }
 
-/// See the top of this file.
-pub(super) struct Entrance {
+/// A listener, and whether somebody waits there.
+pub(super) struct Door {
     listener: Listener,
     accepting: Accepting,
+}
+
+/// See the top of this file.
+pub(super) struct Entrance {
+    public: Door,
+    admin: Option<Door>,
     /// Nobody is let in before that, unless the way from Redis opens earlier.
     opening: Option<Mono>,
 }
 
+impl Door {
+    /// One at which readiness is told of by `token`.
+    pub(super) fn new(mut listener: Listener, registry: &Registry, token: Token) -> io::Result<Self> {
+        listener.register(registry, token)?;
+        Ok(Self { listener, accepting: Accepting::Idle })
+    }
+
+    /// Somebody knocked.
+    pub(super) fn handle_readable(&mut self) {
+        self.accepting = Accepting::Pending;
+    }
+
+    /// When it is tried again, after the system could not.
+    fn paused_until(&self) -> Option<Mono> {
+        match self.accepting {
+            Accepting::Paused { until } => Some(until),
+            Accepting::Idle | Accepting::Pending => None,
+        }
+    }
+}
+
 impl Entrance {
     /// Nobody comes in yet; `waits` for the way from Redis.
-    pub(super) fn new(listener: Listener, waits: bool, now: Mono) -> Self {
-        Self { listener, accepting: Accepting::Idle, opening: waits.then(|| now.after(OPENING)) }
+    pub(super) fn new(public: Door, admin: Option<Door>, waits: bool, now: Mono) -> Self {
+        Self { public, admin, opening: waits.then(|| now.after(OPENING)) }
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.listener.register(registry, token)
+    /// Where everybody comes in.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        self.public.listener.endpoint()
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.listener.address()
+    /// Where operators come in, if they have a door of their own.
+    pub(super) fn admin_endpoint(&self) -> Option<&Endpoint> {
+        self.admin.as_ref().map(|door| door.listener.endpoint())
+    }
+
+    /// The side at which the public door is.
+    const fn public_side(&self) -> Side {
+        if self.admin.is_some() { Side::Public } else { Side::Only }
+    }
+
+    pub(super) fn door_mut(&mut self, side: Side) -> Option<&mut Door> {
+        match side {
+            Side::Only | Side::Public => Some(&mut self.public),
+            Side::Admin => self.admin.as_mut(),
+        }
     }
 
     /// Whether it waits for the way from Redis.
@@ -68,28 +110,23 @@ impl Entrance {
 
     /// Begins to leave the port to the others.
     pub(super) fn begin_to_leave(&self) {
-        if let Err(error) = self.listener.begin_no_more() {
+        if let Err(error) = self.public.listener.begin_no_more() {
             log::warn!(error:% = error; "who connects now may be reset");
         }
     }
 
-    /// Somebody knocked.
-    pub(super) fn handle_readable(&mut self) {
-        self.accepting = Accepting::Pending;
-    }
-
     /// Whether somebody can be let in of whom no event will tell.
     pub(super) fn has_work(&self) -> bool {
-        self.accepting == Accepting::Pending && self.opening.is_none()
+        self.opening.is_none() && self.doors().any(|door| door.accepting == Accepting::Pending)
+    }
+
+    fn doors(&self) -> impl Iterator<Item = &Door> {
+        std::iter::once(&self.public).chain(&self.admin)
     }
 
     /// When there is something to be done, whatever happens.
     pub(super) fn poll_deadline(&self) -> Option<Mono> {
-        let paused = match self.accepting {
-            Accepting::Paused { until } => Some(until),
-            Accepting::Idle | Accepting::Pending => None,
-        };
-        [paused, self.opening].into_iter().flatten().min()
+        self.doors().filter_map(Door::paused_until).chain(self.opening).min()
     }
 }
 
@@ -97,29 +134,30 @@ impl Server {
     /// Lets in who waits, as far as the budget goes.
     pub(super) fn let_in(&mut self) {
         let leaves = matches!(self.phase, Phase::Leaving { until, .. } if until <= self.now.mono);
-        if leaves && self.entrance.accepting == Accepting::Idle {
+        if leaves && self.entrance.public.accepting == Accepting::Idle {
             // Somebody may have come since the poller was asked.
-            self.entrance.accepting = Accepting::Pending;
+            self.entrance.public.accepting = Accepting::Pending;
         }
         if self.is_open() {
-            self.accept();
+            self.accept(Side::Admin);
+            self.accept(self.entrance.public_side());
         }
         if leaves {
             self.leave();
         }
     }
 
-    /// Closes the listener once nobody waits, and goes on ending.
+    /// Closes the public listener once nobody waits, and goes on ending.
     fn leave(&mut self) {
         let Phase::Leaving { latest, .. } = self.phase else { return };
-        match self.entrance.accepting {
+        match self.entrance.public.accepting {
             // More wait than the budget of a turn.
             Accepting::Pending if self.now.mono < latest => {}
             Accepting::Paused { until } if self.now.mono < latest => {
                 self.phase = Phase::Leaving { until, latest };
             }
             Accepting::Idle | Accepting::Pending | Accepting::Paused { .. } => {
-                self.entrance.listener.close();
+                self.entrance.public.listener.close();
                 log::info!("the port is left to the other processes");
                 self.begin_drain(Successor::Others);
             }
@@ -141,41 +179,38 @@ impl Server {
         true
     }
 
-    fn accept(&mut self) {
-        match self.entrance.accepting {
-            Accepting::Idle => return,
-            Accepting::Paused { until } if self.now.mono < until => return,
-            Accepting::Paused { .. } | Accepting::Pending => self.entrance.accepting = Accepting::Pending,
-        }
+    fn accept(&mut self, side: Side) {
         for _ in 0..budget::ACCEPTS {
-            match self.entrance.listener.accept() {
-                Accepted::Connection(stream, peer) => self.admit(stream, peer),
+            let Some(door) = self.entrance.door_mut(side) else { return };
+            match door.accepting {
+                Accepting::Idle => return,
+                Accepting::Paused { until } if self.now.mono < until => return,
+                Accepting::Paused { .. } | Accepting::Pending => door.accepting = Accepting::Pending,
+            }
+            match door.listener.accept() {
+                Accepted::Connection(transport, peer) => self.admit(transport, peer, side),
                 Accepted::TurnedAway => self.count_refused(),
                 Accepted::Gone => {}
-                Accepted::Nobody => {
-                    self.entrance.accepting = Accepting::Idle;
-                    return;
-                }
+                Accepted::Nobody => door.accepting = Accepting::Idle,
                 Accepted::Later(error) => {
                     log::warn!(error:% = error; "cannot accept now, trying again shortly");
-                    self.entrance.accepting = Accepting::Paused { until: self.now.mono.after(ACCEPT_RETRY) };
-                    return;
+                    door.accepting = Accepting::Paused { until: self.now.mono.after(ACCEPT_RETRY) };
                 }
             }
         }
     }
 
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+    fn admit(&mut self, transport: Transport, peer: Peer, side: Side) {
         let cap_per_ip = self.config.limits.connections_per_ip;
-        let is_over_cap = !self.connections.has_room(peer.ip(), self.connections_cap, cap_per_ip);
+        let is_over_cap = !self.connections.has_room(peer, side, self.caps, cap_per_ip);
         if is_over_cap && self.connections.over_cap() >= OVER_CAP {
             return self.count_refused();
         }
         let http = http::Connection::new(self.now.mono, &self.config.limits);
-        let key = self.connections.insert(stream, peer, is_over_cap, http);
+        let key = self.connections.insert(transport, peer, side, is_over_cap, http);
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let (token, interest) = (Token(key.pack() as usize), Interest::READABLE | Interest::WRITABLE);
-        if let Err(error) = self.poll.registry().register(&mut connection.socket, token, interest) {
+        let token = Token(key.pack() as usize);
+        if let Err(error) = connection.transport.register(self.poll.registry(), token) {
             log::warn!(error:% = error; "a connection cannot be polled");
             self.connections.remove(key);
             return self.count_refused();

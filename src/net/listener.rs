@@ -5,11 +5,17 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use super::socket_file::SocketFile;
+use super::transport::Transport;
+use crate::api::Peer;
+use crate::config::Endpoint;
 
 /// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -21,16 +27,24 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Listener {
     /// Until it is closed.
-    socket: Option<TcpListener>,
-    address: SocketAddr,
+    socket: Option<Listening>,
+    /// Where it is; a port that the system chose, too.
+    endpoint: Endpoint,
     /// Given up for a moment to accept and close a connection when no other descriptor is left: the
     /// client sees an end at once instead of waiting for ever.
     spare: Option<File>,
 }
 
+/// The socket that listens.
+enum Listening {
+    Tcp(TcpListener),
+    /// The file goes with it.
+    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] SocketFile),
+}
+
 /// What came of accepting.
 pub(super) enum Accepted {
-    Connection(TcpStream, SocketAddr),
+    Connection(Transport, Peer),
     /// One was accepted and closed again, as descriptors ran out.
     TurnedAway,
     /// One was gone before it was accepted.
@@ -51,10 +65,19 @@ pub(super) struct Options {
     pub(super) sndbuf_bytes: usize,
     /// TCP_USER_TIMEOUT of each connection.
     pub(super) user_timeout: Duration,
+    /// The mode of a socket file.
+    pub(super) file_mode: u32,
 }
 
 impl Listener {
-    pub(super) fn bind(address: SocketAddr, options: &Options) -> io::Result<Self> {
+    pub(super) fn bind(endpoint: &Endpoint, options: &Options) -> io::Result<Self> {
+        match endpoint {
+            Endpoint::Ip(address) => Self::bind_tcp(*address, options),
+            Endpoint::Unix(path) => Self::bind_unix(path, options),
+        }
+    }
+
+    fn bind_tcp(address: SocketAddr, options: &Options) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(options.reuse_port)?;
@@ -74,26 +97,43 @@ impl Listener {
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into());
-        let address = socket.local_addr()?;
-        Ok(Self { socket: Some(socket), address, spare: File::open("/dev/null").ok() })
+        let endpoint = Endpoint::Ip(socket.local_addr()?);
+        Ok(Self::of(Listening::Tcp(socket), endpoint))
+    }
+
+    fn bind_unix(path: &Path, options: &Options) -> io::Result<Self> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        let file = SocketFile::bind(&socket, path, options.file_mode)?;
+        socket.listen(BACKLOG)?;
+        let socket = UnixListener::from_std(socket.into());
+        Ok(Self::of(Listening::Unix(socket, file), Endpoint::Unix(path.to_owned())))
+    }
+
+    fn of(socket: Listening, endpoint: Endpoint) -> Self {
+        Self { socket: Some(socket), endpoint, spare: File::open("/dev/null").ok() }
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match &mut self.socket {
-            Some(socket) => registry.register(socket, token, Interest::READABLE),
+            Some(Listening::Tcp(socket)) => registry.register(socket, token, Interest::READABLE),
+            Some(Listening::Unix(socket, _)) => registry.register(socket, token, Interest::READABLE),
             None => Ok(()),
         }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Keeps nothing here for who is about to connect, but for one of them: with a queue of no length the system
     /// answers by SYN cookies (or, without `net.ipv4.tcp_syncookies`, not at all, and who hears nothing asks again
     /// a second later). What these begin is finished at any socket on the port, also when this one is closed.
     pub(super) fn begin_no_more(&self) -> io::Result<()> {
-        self.socket.as_ref().map_or(Ok(()), |socket| SockRef::from(socket).listen(0))
+        match &self.socket {
+            Some(Listening::Tcp(socket)) => SockRef::from(socket).listen(0),
+            Some(Listening::Unix(..)) | None => Ok(()),
+        }
     }
 
     /// Listens no more. What waits to be accepted is reset, unless `net.ipv4.tcp_migrate_req` lets another socket
@@ -105,7 +145,7 @@ impl Listener {
     pub(super) fn accept(&mut self) -> Accepted {
         let Some(socket) = &self.socket else { return Accepted::Nobody };
         match socket.accept() {
-            Ok((stream, peer)) => Accepted::Connection(stream, peer),
+            Ok((transport, peer)) => Accepted::Connection(transport, peer),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => Accepted::Nobody,
                 // Nothing is wrong with us (accept(2), "Error handling").
@@ -129,6 +169,21 @@ impl Listener {
     }
 }
 
+impl Listening {
+    fn accept(&self) -> io::Result<(Transport, Peer)> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, peer) = socket.accept()?;
+                Ok((Transport::new(stream), Peer::Ip(peer)))
+            }
+            Self::Unix(socket, _) => {
+                let (stream, _) = socket.accept()?;
+                Ok((Transport::new(stream), Peer::Unix))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use socket2::SockRef;
@@ -138,11 +193,24 @@ mod tests {
     const USER_TIMEOUT: Duration = Duration::from_secs(7);
 
     fn options() -> Options {
-        Options { reuse_port: true, notsent_bytes: 16 * 1024, sndbuf_bytes: 0, user_timeout: USER_TIMEOUT }
+        Options {
+            reuse_port: true,
+            notsent_bytes: 16 * 1024,
+            sndbuf_bytes: 0,
+            user_timeout: USER_TIMEOUT,
+            file_mode: 0o600,
+        }
     }
 
     fn listen(address: SocketAddr) -> io::Result<Listener> {
-        Listener::bind(address, &options())
+        Listener::bind(&Endpoint::Ip(address), &options())
+    }
+
+    fn address(listener: &Listener) -> SocketAddr {
+        match listener.endpoint() {
+            Endpoint::Ip(address) => *address,
+            Endpoint::Unix(_) => panic!("no address"),
+        }
     }
 
     /// A client whose request for a connection has been sent.
@@ -156,7 +224,7 @@ mod tests {
 
     /// Accepts so many, if they come within ten seconds. The clients say something as soon as they may: the system
     /// forgets who was connected as the queue was full, until it hears of him again.
-    fn accept(listener: &mut Listener, count: usize, clients: &[Socket]) -> Vec<TcpStream> {
+    fn accept(listener: &mut Listener, count: usize, clients: &[Socket]) -> Vec<Transport> {
         let end = std::time::Instant::now() + Duration::from_secs(10);
         let mut accepted = Vec::new();
         while accepted.len() < count && std::time::Instant::now() < end {
@@ -178,7 +246,7 @@ mod tests {
                 eprintln!("SKIPPED: there is no {loopback} here");
                 continue;
             };
-            let address = leaving.address();
+            let address = address(&leaving);
             let mut clients: Vec<Socket> = (0..20).map(|_| knock(address)).collect();
             leaving.begin_no_more().unwrap();
             let mut other = listen(address).unwrap();
@@ -201,13 +269,13 @@ mod tests {
     }
 
     /// What a connection accepted with these options is.
-    fn accepted_with(options: &Options) -> TcpStream {
-        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap(), options).unwrap();
-        let client = std::net::TcpStream::connect(listener.address()).unwrap();
+    fn accepted_with(options: &Options) -> Transport {
+        let mut listener = Listener::bind(&Endpoint::Ip("127.0.0.1:0".parse().unwrap()), options).unwrap();
+        let client = std::net::TcpStream::connect(address(&listener)).unwrap();
         loop {
             match listener.accept() {
                 Accepted::Connection(stream, peer) => {
-                    assert_eq!(peer, client.local_addr().unwrap());
+                    assert_eq!(peer, Peer::Ip(client.local_addr().unwrap()));
                     return stream;
                 }
                 Accepted::Nobody => std::thread::yield_now(),

@@ -19,6 +19,8 @@ mod server;
 mod setup;
 mod signals;
 mod socket;
+mod socket_file;
+mod transport;
 
 pub use clock::Clock;
 pub use phase::Ended;

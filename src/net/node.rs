@@ -1,13 +1,12 @@
 //! What routes may know of the loop.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::clock::Clock;
 use super::connections::{Connection, Connections};
 use super::process;
-use crate::api::{Node, Rates};
+use crate::api::{Node, Peer, Rates};
 use crate::clock::Mono;
 use crate::id::Instance;
 use crate::key::Key;
@@ -79,8 +78,8 @@ impl Node for View<'_> {
         }
     }
 
-    fn address(&self, key: Key) -> Option<SocketAddr> {
-        self.connections.get(key).map(Connection::address)
+    fn peer(&self, key: Key) -> Option<Peer> {
+        self.connections.get(key).map(Connection::peer)
     }
 
     fn uptime(&self) -> Duration {

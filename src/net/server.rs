@@ -9,28 +9,27 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Registry, Token};
 
 use super::budget;
 use super::clock::Clock;
-use super::connections::Connections;
-use super::entrance::{Entrance, REFUSED};
-use super::listener::Listener;
+use super::connections::{Caps, Connections};
+use super::entrance::{Door, Entrance, REFUSED};
+use super::listener::{Listener, Options};
 use super::node::{Samples, Totals};
 use super::phase::{Ended, Phase};
 use super::process;
 use super::relay::{self, Relay};
 use super::setup;
 use super::signals::Signals;
-use crate::api::Settings;
+use crate::api::{Settings, Side};
 use crate::auth::{self, Gate};
 use crate::bus::Bus;
 use crate::clock::{Mono, Now};
-use crate::config::{Config, Sources};
+use crate::config::{Config, Endpoint, Sources};
 use crate::deadlines::Deadlines;
 use crate::http;
 use crate::hub::{CloseReason, Closed, Hub};
@@ -44,7 +43,11 @@ use crate::throttle::Throttle;
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
 const THREADS: Token = Token(usize::MAX - 2);
+const ADMIN_LISTENER: Token = Token(usize::MAX - 3);
 const _: () = assert!(usize::BITS >= 64, "a key has 64 bits");
+
+const LISTEN: &str = "server.listen";
+const ADMIN_LISTEN: &str = "server.admin_listen";
 
 /// How often rates are sampled and old latencies let go.
 const TICK: Duration = Duration::from_secs(1);
@@ -54,8 +57,8 @@ const LONG_TURN: Duration = Duration::from_millis(100);
 /// Why the server could not start or go on.
 #[derive(Debug)]
 pub enum Error {
-    /// The address cannot be listened on.
-    Listen(SocketAddr, io::Error),
+    /// Where the key says cannot be listened.
+    Listen(&'static str, Endpoint, io::Error),
     /// The system refused something that the loop cannot do without.
     System(&'static str, io::Error),
     /// What a file holds that `redis.*` names is of no use.
@@ -68,7 +71,7 @@ impl Error {
     /// Whether somebody else listens there.
     #[must_use]
     pub fn is_address_in_use(&self) -> bool {
-        matches!(self, Self::Listen(_, error) if error.kind() == io::ErrorKind::AddrInUse)
+        matches!(self, Self::Listen(_, _, error) if error.kind() == io::ErrorKind::AddrInUse)
     }
 
     /// Whether the configuration is to blame.
@@ -81,14 +84,17 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listen(address, _) if self.is_address_in_use() => {
+            Self::Listen(key @ LISTEN, endpoint, _) if self.is_address_in_use() => {
                 write!(
                     f,
-                    "server.listen: {address} is in use by another program; choose another with --listen (to share \
-                     the port with another ssecast, both need --server-reuse-port and the same user)"
+                    "{key}: {endpoint} is in use by another program; choose another with --listen (to share the port \
+                     with another ssecast, both need --server-reuse-port and the same user)"
                 )
             }
-            Self::Listen(address, error) => write!(f, "server.listen: cannot listen on {address}: {error}"),
+            Self::Listen(key, endpoint, _) if self.is_address_in_use() => {
+                write!(f, "{key}: {endpoint} is in use by another program; each process needs its own")
+            }
+            Self::Listen(key, endpoint, error) => write!(f, "{key}: cannot listen on {endpoint}: {error}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
             Self::Redis(error) => error.fmt(f),
             Self::Auth(error) => error.fmt(f),
@@ -118,7 +124,7 @@ pub struct Server {
     pub(super) signals: Signals,
     pub(super) poll: Poll,
     pub(super) entrance: Entrance,
-    pub(super) connections_cap: usize,
+    pub(super) caps: Caps,
     pub(super) connections: Connections,
     pub(super) deadlines: Deadlines,
     /// Connections that have something to be done, each at most once.
@@ -137,14 +143,10 @@ impl Server {
     pub fn bind(config: Config, sources: Sources) -> Result<Self, Error> {
         let clock = Clock::start();
         let now = clock.now();
-        let connections_cap = connections_cap(config.limits.connections);
+        let caps = caps(&config);
         let gate = setup::gate(&config).map_err(Error::Auth)?;
         let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
-        let listen = config.server.listen;
-        let listener = Listener::bind(listen, &setup::listener(&config))
-            .map_err(|error| Error::Listen(listen, error))?;
-        let mut entrance = Entrance::new(listener, config.bus.mode.subscribes(), now.mono);
-        entrance.register(poll.registry(), LISTENER).map_err(|error| Error::Listen(listen, error))?;
+        let entrance = entrance(&config, poll.registry(), now.mono)?;
         let signals = Signals::register(poll.registry(), SIGNALS)
             .map_err(|error| Error::System("signals cannot be received", error))?;
 
@@ -176,8 +178,8 @@ impl Server {
             signals,
             poll,
             entrance,
-            connections_cap,
-            connections: Connections::with_capacity(connections_cap.min(1 << 20)),
+            caps,
+            connections: Connections::with_capacity(caps.public.min(1 << 20)),
             deadlines: Deadlines::default(),
             work: VecDeque::new(),
             closing: Vec::new(),
@@ -186,12 +188,6 @@ impl Server {
             config,
             sources,
         })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.entrance.address()
     }
 
     /// Turns until it has drained, or was told twice to end.
@@ -227,8 +223,13 @@ impl Server {
     }
 
     pub(super) fn log_listening(&self) {
-        let (mode, max_connections) = (self.bus.mode().name(), self.connections_cap);
-        log::info!(instance = self.instance.as_str(), mode, max_connections; "listening on {}", self.address());
+        let (mode, max_connections) = (self.bus.mode().name(), self.caps.public);
+        let endpoint = self.entrance.endpoint();
+        log::info!(instance = self.instance.as_str(), mode, max_connections; "listening on {endpoint}");
+        if let Some(endpoint) = self.entrance.admin_endpoint() {
+            let max_connections = self.caps.admin;
+            log::info!(max_connections; "admin side at {endpoint}");
+        }
     }
 
     fn turn(&mut self) {
@@ -271,7 +272,8 @@ impl Server {
 
     fn handle_event(&mut self, event: &Event) {
         match event.token() {
-            LISTENER => self.entrance.handle_readable(),
+            LISTENER => self.handle_knock(Side::Public),
+            ADMIN_LISTENER => self.handle_knock(Side::Admin),
             SIGNALS => self.handle_signals(),
             // What the threads have is received in every turn.
             THREADS => {}
@@ -285,6 +287,12 @@ impl Server {
                 }
                 self.queue(key);
             }
+        }
+    }
+
+    fn handle_knock(&mut self, side: Side) {
+        if let Some(door) = self.entrance.door_mut(side) {
+            door.handle_readable();
         }
     }
 
@@ -364,7 +372,7 @@ impl Server {
             true => (log::Level::Warn, "slow client closed"),
             false => (log::Level::Debug, "stream closed"),
         };
-        log::log!(level, address:% = connection.address(), reason = reason.name(), lag_bytes, lag_events; "{what}");
+        log::log!(level, address:% = connection.peer(), reason = reason.name(), lag_bytes, lag_events; "{what}");
         if matches!(closed.reason, CloseReason::Limit | CloseReason::Expired | CloseReason::Drained) {
             self.linger(closed.key);
         } else {
@@ -373,11 +381,29 @@ impl Server {
     }
 }
 
+/// Listens wherever `config` says.
+fn entrance(config: &Config, registry: &Registry, now: Mono) -> Result<Entrance, Error> {
+    let door = |key, endpoint: Endpoint, options: Options, token| {
+        let listener = Listener::bind(&endpoint, &options);
+        let door = listener.and_then(|listener| Door::new(listener, registry, token));
+        door.map_err(|error| Error::Listen(key, endpoint, error))
+    };
+    let listen = Endpoint::Ip(config.server.listen);
+    let public = door(LISTEN, listen, setup::listener(config), LISTENER)?;
+    let admin = config.server.admin_listen.clone();
+    let admin = admin.map(|at| door(ADMIN_LISTEN, at, setup::admin_listener(config), ADMIN_LISTENER));
+    Ok(Entrance::new(public, admin.transpose()?, config.bus.mode.subscribes(), now))
+}
+
 /// The connections that the configuration and the descriptor limit, raised as far as it goes, allow.
-fn connections_cap(wanted: usize) -> usize {
+fn caps(config: &Config) -> Caps {
     let possible = process::connections_within(process::raise_descriptor_limit());
+    let (wanted, wanted_admin) = (config.limits.connections, config.limits.admin_connections);
+    // Both sides stay open to somebody, however few descriptors there are.
+    let admin = config.server.admin_listen.as_ref().map_or(0, |_| wanted_admin.min(possible / 2).max(1));
+    let possible = (possible - admin).max(1);
     if wanted > possible {
         log::warn!(wanted, possible; "limits.connections is more than the descriptor limit allows");
     }
-    if wanted == 0 { possible } else { wanted.min(possible) }
+    Caps { public: if wanted == 0 { possible } else { wanted.min(possible) }, admin }
 }

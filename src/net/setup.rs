@@ -8,14 +8,20 @@ use crate::config::Config;
 use crate::intake::Intake;
 use crate::mapping::Map;
 
-/// How to listen, as configured.
+/// How to listen for everybody, as configured.
 pub(super) fn listener(config: &Config) -> listener::Options {
     listener::Options {
         reuse_port: config.server.reuse_port,
         notsent_bytes: config.stream.notsent_bytes,
         sndbuf_bytes: config.stream.sndbuf_bytes,
         user_timeout: config.stream.user_timeout,
+        file_mode: config.server.admin_socket_mode,
     }
+}
+
+/// How the admin listener listens: each process has its own.
+pub(super) fn admin_listener(config: &Config) -> listener::Options {
+    listener::Options { reuse_port: false, ..listener(config) }
 }
 
 /// What routes need of the configuration.

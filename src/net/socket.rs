@@ -5,12 +5,12 @@
 //! everything that the kernel has just stored: an eighth of the CPU time of a delivery (loadtest/EXPERIMENTS.md).
 
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 
-use mio::net::TcpStream;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 /// Sends what the socket takes of `slices` at once (send(2), sendmsg(2)).
-pub(super) fn send(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(super) fn send(socket: &impl AsFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     let sent = match slices {
         [slice] => rustix::net::send(socket, slice, SendFlags::NOSIGNAL),
         _ => rustix::net::sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
@@ -19,14 +19,22 @@ pub(super) fn send(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usi
 }
 
 /// Reads what is there, up to the length of `buffer` (recv(2)).
-pub(super) fn receive(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     let (received, _) = rustix::net::recv(socket, buffer, RecvFlags::empty())?;
     Ok(received)
+}
+
+/// Says that nothing more is sent (shutdown(2)).
+pub(super) fn end_writing(socket: &impl AsFd) {
+    // It fails where the client is gone, and then the end is read soon.
+    let _ = rustix::net::shutdown(socket, Shutdown::Write);
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
+
+    use mio::net::TcpStream;
 
     use super::*;
 

@@ -15,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scenarios=(fanout-1000 fanout-5000 fanout-15000 burst idle topics churn storm slow health ingest redis-burst redis-health)
+scenarios=(fanout-1000 fanout-5000 fanout-15000 burst idle topics tenants churn storm slow health ingest redis-burst redis-health)
 results=$(realpath -m "${1:-target/compare.json}")
 reps=${REPS:-5}
 only=${ONLY:-${scenarios[*]}}
@@ -188,6 +188,13 @@ stop_with_redis() {
     stop_redis
 }
 
+# One event after another for one of so many tenants, each with a stream.
+run_tenants() {
+    start_server ssecast --auth-open-tenants
+    measure ssecast tenants --streams "$1" --target "$address"
+    stop_server
+}
+
 # What the redis crate receives alone.
 run_redis_floor() {
     start_redis
@@ -264,6 +271,7 @@ measure_scenario() {
         each "nchan ssecast" topics
         run ssecast topics --streams 1
         ;;
+    tenants) take_turns "run_tenants 10000" "run_tenants 1" ;;
     churn) run ssecast churn ;;
     # The floor keeps no history.
     storm) each "nchan ssecast" storm ;;

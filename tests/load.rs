@@ -118,6 +118,11 @@ fn events_one_at_a_time_at_a_rate_and_in_bursts() {
 fn topics_slow_streams_idle_streams_and_health() {
     let server = Server::start();
     assert_eq!(Run::clean("topics", &server, "--streams 100 --events 50").get("deliveries"), 50.0);
+    let by_tenant = Setup::new().arg("--auth-open-tenants").start();
+    assert_eq!(Run::clean("tenants", &by_tenant, "--streams 100 --events 50").get("deliveries"), 50.0);
+    assert!(
+        Run::of("tenants", server.addr(), "--streams 5 --events 5 --patience 2").record["error"].is_string()
+    );
     let slow = Run::clean("slow", &server, "--streams 20 --stalled 10 --events 10");
     assert_eq!((slow.get("stalled_open_measured"), slow.get("stalled_blocked_measured")), (10.0, 10.0));
     assert_eq!((slow.get("stalled_open_overrun"), slow.get("stalled_closed")), (0.0, 10.0));

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::payload::{self, EVENT_TYPE, Stamp};
+use crate::payload::{self, Concerned, EVENT_TYPE, Stamp};
 
 /// The server's kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +25,24 @@ pub(crate) struct Publication {
 
 impl Dialect {
     /// The request for one event.
-    pub(crate) fn publication(self, stamp: Stamp, payload_bytes: usize, topic: Option<&str>) -> Publication {
+    pub(crate) fn publication(
+        self,
+        stamp: Stamp,
+        payload_bytes: usize,
+        concerned: Option<Concerned<'_>>,
+    ) -> Publication {
         match self {
             Self::Ssecast => Publication {
                 path: "/publish".to_owned(),
                 headers: String::new(),
-                body: payload::envelope(stamp, payload_bytes, topic),
+                body: payload::envelope(stamp, payload_bytes, concerned),
             },
             Self::Nchan => Publication {
-                path: topic.map_or_else(|| "/publish".to_owned(), |topic| format!("/publish?topic={topic}")),
+                path: match concerned {
+                    None => "/publish".to_owned(),
+                    Some(Concerned::Topic(topic)) => format!("/publish?topic={topic}"),
+                    Some(Concerned::Tenant(tenant)) => format!("/publish?tenant={tenant}"),
+                },
                 headers: format!("X-EventSource-Event: {EVENT_TYPE}\r\n"),
                 body: payload::payload(stamp, payload_bytes),
             },
@@ -94,8 +103,8 @@ mod tests {
     #[test]
     fn both_are_published_the_same_payload() {
         let stamp = Stamp { number: 7, sent_ns: 9 };
-        let [ours, theirs] =
-            [Dialect::Ssecast, Dialect::Nchan].map(|dialect| dialect.publication(stamp, 200, Some("t1")));
+        let [ours, theirs] = [Dialect::Ssecast, Dialect::Nchan]
+            .map(|dialect| dialect.publication(stamp, 200, Some(Concerned::Topic("t1"))));
         assert!(ours.body.contains(&theirs.body));
         assert_eq!(theirs.path, "/publish?topic=t1");
     }

@@ -24,11 +24,24 @@ pub(crate) struct Stamp {
     pub(crate) sent_ns: u64,
 }
 
+/// Whom an event is for, if not everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concerned<'a> {
+    /// Those who asked for a topic.
+    Topic(&'a str),
+    /// Those of a tenant.
+    Tenant(&'a str),
+}
+
 /// The envelope of an event, with a payload of `payload_bytes` (at least `BYTES_MIN`).
-pub(crate) fn envelope(stamp: Stamp, payload_bytes: usize, topic: Option<&str>) -> String {
+pub(crate) fn envelope(stamp: Stamp, payload_bytes: usize, concerned: Option<Concerned<'_>>) -> String {
     let payload = payload(stamp, payload_bytes);
-    let topics = topic.map(|topic| format!(r#","topics":["{topic}"]"#)).unwrap_or_default();
-    format!(r#"{{"eventType":"{EVENT_TYPE}","id":"load-{}","payload":{payload}{topics}}}"#, stamp.number)
+    let concerned = match concerned {
+        None => String::new(),
+        Some(Concerned::Topic(topic)) => format!(r#","topics":["{topic}"]"#),
+        Some(Concerned::Tenant(tenant)) => format!(r#","tenant":"{tenant}""#),
+    };
+    format!(r#"{{"eventType":"{EVENT_TYPE}","id":"load-{}","payload":{payload}{concerned}}}"#, stamp.number)
 }
 
 /// A payload of `payload_bytes` (at least `BYTES_MIN`).
@@ -81,9 +94,12 @@ mod tests {
     fn a_stamp_survives_the_round_trip() {
         let stamp = Stamp { number: 77, sent_ns: 1_234_567_890_123 };
         for bytes in [BYTES_MIN, 200, 4096] {
-            let envelope = envelope(stamp, bytes, Some("t5"));
-            let value: serde_json::Value = serde_json::from_str(&envelope).unwrap();
-            assert_eq!(value["topics"][0], "t5");
+            let value = |concerned| -> serde_json::Value {
+                serde_json::from_str(&envelope(stamp, bytes, Some(concerned))).unwrap()
+            };
+            assert_eq!(value(Concerned::Topic("t5"))["topics"][0], "t5");
+            assert_eq!(value(Concerned::Tenant("t5"))["tenant"], "t5");
+            let envelope = envelope(stamp, bytes, None);
             let from = envelope.find(r#"{"n""#).unwrap();
             let payload = &envelope[from..from + bytes];
             assert!(serde_json::from_str::<serde_json::Value>(payload).is_ok(), "{payload}");

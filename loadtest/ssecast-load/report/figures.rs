@@ -119,6 +119,14 @@ fn against(records: &[Record]) -> Vec<Against> {
             )
         },
         Against {
+            bound: Some(Bound::AtMost(1.5)),
+            ..line(
+                "one of 10 000 tenants: CPU µs per event, to a single tenant",
+                tenants(10_000)(records, SSECAST),
+                Some(tenants(1)(records, SSECAST)),
+            )
+        },
+        Against {
             bound: Some(Bound::AtMost(1.2)),
             ..slow("1 000 stalled beside 4 000 live: latency p99 µs, to none stalled", "latency_p99_us")
         },
@@ -210,6 +218,10 @@ fn metric(
         let value = |record: &Record| Some((record.repetition, record.get(name)?));
         records.iter().filter(counts).filter_map(value).collect()
     })
+}
+
+fn tenants(streams: usize) -> Take {
+    metric("tenants", move |record| record.streams == streams, "cpu_us_per_event")
 }
 
 fn topics(streams: usize) -> Take {

@@ -10,8 +10,10 @@ pub(crate) enum Scenario {
     Fanout,
     /// Many events at once.
     Burst,
-    /// Events that concern one stream of many.
+    /// Events that concern one stream of many, by its topic.
     Topics,
+    /// Events that concern one stream of many, by its tenant.
+    Tenants,
     /// Streams that do not read, beside others that do.
     Slow,
     /// Streams that reconnect all the time.
@@ -48,10 +50,11 @@ pub(crate) struct Defaults {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Fanout,
         Self::Burst,
         Self::Topics,
+        Self::Tenants,
         Self::Slow,
         Self::Churn,
         Self::Storm,
@@ -68,6 +71,7 @@ impl Scenario {
             Self::Fanout => "fanout",
             Self::Burst => "burst",
             Self::Topics => "topics",
+            Self::Tenants => "tenants",
             Self::Slow => "slow",
             Self::Churn => "churn",
             Self::Storm => "storm",
@@ -87,6 +91,9 @@ impl Scenario {
             }
             Self::Burst => "Many events at once to all streams: deliveries per second",
             Self::Topics => "A topic for each stream, and events for one of them: CPU per event",
+            Self::Tenants => {
+                "A tenant for each stream (--auth-open-tenants), and events for one: CPU per event"
+            }
             Self::Slow => "Streams that never read, beside others that do: latency of those, memory",
             Self::Churn => "Streams reconnect all the time and resume: completeness, latency",
             Self::Storm => "All streams reconnect at once and resume, beside some that stay: time, latency",
@@ -104,7 +111,7 @@ impl Scenario {
         match self {
             Self::Fanout => Defaults { streams: 5_000, events: Some(100), rate: Some(0), ..paced },
             Self::Burst => Defaults { streams: 2_000, events: Some(64), rounds: Some(10), ..common },
-            Self::Topics => Defaults { streams: 10_000, events: Some(2_000), ..common },
+            Self::Topics | Self::Tenants => Defaults { streams: 10_000, events: Some(2_000), ..common },
             Self::Slow => Defaults { streams: 4_000, events: Some(150), stalled: Some(0), ..common },
             Self::Churn => {
                 let churn_pct = Some(10.0);

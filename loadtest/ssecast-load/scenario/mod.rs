@@ -10,7 +10,7 @@ use crate::args::Options;
 use crate::dialect::{Dialect, Publication};
 use crate::generator::Generator;
 use crate::pace::Pace;
-use crate::payload::Stamp;
+use crate::payload::{Concerned, Stamp};
 use crate::process::Processes;
 use crate::publisher::Publisher;
 use crate::record::Record;
@@ -56,7 +56,8 @@ pub(crate) fn run(options: &Options) -> io::Result<Record> {
         Scenario::Feed => Ok(()),
         Scenario::Fanout => fanout::run(&mut session),
         Scenario::Burst => burst::run(&mut session),
-        Scenario::Topics => topics::run(&mut session),
+        Scenario::Topics => topics::run(&mut session, "topic", |topic| Concerned::Topic(topic)),
+        Scenario::Tenants => topics::run(&mut session, "tenant", |tenant| Concerned::Tenant(tenant)),
         Scenario::Slow => slow::run(&mut session),
         Scenario::Churn => churn::run(&mut session),
         Scenario::Storm => storm::run(&mut session),
@@ -119,14 +120,19 @@ impl<'a> Session<'a> {
     }
 
     /// The request for the next event, stamped `sent_ns`.
-    fn next_publication(&mut self, sent_ns: u64, payload_bytes: usize, topic: Option<&str>) -> Publication {
+    fn next_publication(
+        &mut self,
+        sent_ns: u64,
+        payload_bytes: usize,
+        concerned: Option<Concerned<'_>>,
+    ) -> Publication {
         self.published += 1;
-        if topic.is_none() {
+        if concerned.is_none() {
             self.common_events += 1;
             self.common_digest = self.common_digest.wrapping_add(stream::mix(self.published));
         }
         let stamp = Stamp { number: self.published, sent_ns };
-        self.options.dialect.publication(stamp, payload_bytes, topic)
+        self.options.dialect.publication(stamp, payload_bytes, concerned)
     }
 
     /// Publishes `count` events to all streams at once.
@@ -138,8 +144,8 @@ impl<'a> Session<'a> {
     }
 
     /// Publishes one event.
-    fn publish(&mut self, payload_bytes: usize, topic: Option<&str>) -> io::Result<()> {
-        let publication = self.next_publication(self.generator.now_ns(), payload_bytes, topic);
+    fn publish(&mut self, payload_bytes: usize, concerned: Option<Concerned<'_>>) -> io::Result<()> {
+        let publication = self.next_publication(self.generator.now_ns(), payload_bytes, concerned);
         self.publisher.publish(&[publication], &mut self.generator)
     }
 

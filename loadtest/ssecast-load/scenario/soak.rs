@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::comings::Comings;
 use super::{EVENTS_PATH, Session};
+use crate::payload::Concerned;
 use crate::record::Sample;
 use crate::slope;
 use crate::stream::Role;
@@ -76,7 +77,7 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
 fn fill(session: &mut Session<'_>) -> io::Result<()> {
     let payload_bytes = session.options.payload_bytes;
     for _ in 0..session.options.fill_bytes.div_ceil(payload_bytes) {
-        session.publish(payload_bytes, Some("fill"))?;
+        session.publish(payload_bytes, Some(Concerned::Topic("fill")))?;
     }
     session.publisher.finish(&mut session.generator)
 }

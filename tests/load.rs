@@ -195,7 +195,7 @@ fn a_stream_that_gets_anothers_event_fails_the_run() {
     let run = Run::of("topics", floor.address, "--streams 5 --events 5 --patience 2");
     assert_eq!(run.output.status.code(), Some(1));
     assert!(
-        said(&run.output).contains("did not reach just the stream that asked for its topic"),
+        said(&run.output).contains("did not reach just the stream that it concerns"),
         "{}",
         said(&run.output)
     );

@@ -41,9 +41,10 @@ const STORM: Comparison = Comparison {
 };
 
 /// What a reader of a scenario's curve has to know.
-const NOTES: [(Scenario, &str); 8] = [
+const NOTES: [(Scenario, &str); 9] = [
     (Scenario::Burst, "All events of a burst are published at once: the later ones wait."),
     (Scenario::Topics, "An event is for one stream of all."),
+    (Scenario::Tenants, "An event is for one stream of all."),
     (Scenario::Slow, "Streams that read, beside streams that never do."),
     (Scenario::Churn, "Streams that leave and resume all the time."),
     (Scenario::Storm, "Streams that stay, while all others come back at once."),

@@ -71,7 +71,13 @@ pub(crate) struct Stream {
 impl Stream {
     /// Starts to connect.
     pub(crate) fn open(opening: &Opening<'_>, role: Role) -> io::Result<Self> {
-        let mut stream = Self {
+        let mut stream = Self::new(role);
+        stream.connect(opening)?;
+        Ok(stream)
+    }
+
+    fn new(role: Role) -> Self {
+        Self {
             socket: None,
             phase: Phase::Away,
             role,
@@ -81,9 +87,7 @@ impl Stream {
             last_id: Vec::new(),
             live_since_ns: 0,
             partial: Vec::new(),
-        };
-        stream.connect(opening)?;
-        Ok(stream)
+        }
     }
 
     /// Starts to connect, to go on after the last event that came. The socket is reset at its end, so that no
@@ -204,6 +208,8 @@ impl Stream {
         let (live_since_ns, role) = (self.live_since_ns, self.role);
         let mut last_id: &[u8] = &[];
         used += frames::scan(&bytes[used..], |frame| match frame {
+            // What came with the head: nobody waits for what a stream gets that does not read.
+            Frame::Event { .. } if role == Role::Stalled => {}
             Frame::Event { id, seq, stamp } => {
                 last_id = id;
                 tally.events += 1;
@@ -273,6 +279,22 @@ mod tests {
         assert_eq!(check_head(&head[..head.len() - 1]).unwrap(), 0);
         assert!(check_head(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n").is_err());
         assert!(check_head(b"HTTP/1.1 503 No\r\nContent-Type: text/event-stream\r\n\r\n").is_err());
+    }
+
+    /// A busy server sends the first events together with the head; a run that counted them ended too early, and
+    /// said that others had lost theirs.
+    #[test]
+    fn what_a_stalled_stream_gets_does_not_count() {
+        let stamp = crate::payload::Stamp { number: 1, sent_ns: 0 };
+        let mut bytes = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
+        let data = crate::payload::payload(stamp, crate::payload::BYTES_MIN);
+        write!(bytes, "id: a-1-00\nevent: {}\ndata: {data}\n\n", crate::payload::EVENT_TYPE).unwrap();
+        for (role, events) in [(Role::Steady, 1), (Role::Stalled, 0)] {
+            let mut tally = Tally::new();
+            let mut stream = Stream { phase: Phase::Head, ..Stream::new(role) };
+            assert_eq!(stream.handle_bytes(&bytes, Instant::now(), &mut tally).unwrap(), bytes.len());
+            assert_eq!((tally.opened, tally.events, stream.events), (1, events, events), "{role:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What each step of an event's way costs, in user space and without a socket; see README.md here.
 
+mod access;
 mod append;
 mod intake;
 mod latency;
@@ -20,6 +21,7 @@ fn main() {
         .measurement_time(Duration::from_secs(2));
     let mut criterion = criterion.configure_from_args();
     request::bench(&mut criterion);
+    access::bench(&mut criterion);
     intake::bench(&mut criterion);
     append::bench(&mut criterion);
     sweep::bench(&mut criterion);

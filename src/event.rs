@@ -45,6 +45,13 @@ impl Event {
     pub fn name(&self) -> &str {
         sse::event_name(&self.body)
     }
+
+    /// Bytes of memory that it takes beside itself.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let trace = self.subject.trace_id.as_ref().map_or(0, |trace| trace.len());
+        self.body.capacity() + self.subject.id.len() + trace + self.audience.memory_bytes()
+    }
 }
 
 /// What an event is about: for logs and `/stats`, never for clients.
@@ -70,5 +77,13 @@ impl Audience {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.tenant.is_none() && self.topics.is_empty()
+    }
+
+    /// Bytes of memory that it takes beside itself.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let topics = self.topics.capacity() * size_of::<Box<str>>();
+        let text: usize = self.topics.iter().chain(&self.tenant).map(|text| text.len()).sum();
+        topics + text
     }
 }

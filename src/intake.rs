@@ -105,6 +105,22 @@ pub struct Batch {
     pub items: Vec<Item>,
 }
 
+impl Batch {
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let items = self.items.capacity() * size_of::<Item>();
+        items + self.items.iter().map(Item::memory_bytes).sum::<usize>()
+    }
+}
+
+impl Item {
+    fn memory_bytes(&self) -> usize {
+        let event = self.event.as_ref().map_or(0, Event::memory_bytes);
+        event + self.stamped.as_ref().map_or(0, |text| text.len())
+    }
+}
+
 /// What an envelope became.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {

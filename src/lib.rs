@@ -1,5 +1,6 @@
 //! ssecast broadcasts domain events to any number of HTTP clients as Server-Sent Events.
 
+pub mod address;
 pub mod api;
 pub mod auth;
 pub mod bus;
@@ -19,6 +20,7 @@ pub mod logging;
 pub mod mapping;
 pub mod metrics;
 pub mod net;
+pub mod rate;
 pub mod redis;
 pub mod scope;
 #[cfg(test)]

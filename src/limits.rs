@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::rate::Rate;
+
 /// Bytes in one KiB.
 pub const KIB: usize = 1024;
 /// Bytes in one MiB.
@@ -22,8 +24,6 @@ pub const REQUEST_LINE_BYTES: usize = 64;
 pub const OUTPUT_BYTES: usize = 64 * KIB;
 /// Bytes of later requests that are read while one is being answered.
 pub const INPUT_AHEAD_BYTES: usize = 16 * KIB;
-/// Bytes of buffer that a connection keeps between two requests.
-pub const RETAINED_BYTES: usize = 4 * KIB;
 /// How long a client may take none of the bytes that wait for it.
 pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// Bytes that are read and thrown away after an answer that closes the connection.
@@ -32,14 +32,87 @@ pub const LINGER_BYTES: usize = 64 * KIB;
 pub const LINGER_TIME: Duration = Duration::from_secs(1);
 /// Bytes a stream's client may send after its request before it is closed.
 pub const STREAM_INPUT_BYTES: usize = 4 * KIB;
+/// Bytes of earlier answers that may still wait for a client when its stream begins.
+pub const STREAM_BACKLOG_BYTES: usize = 4 * KIB;
 /// Bytes per second that a request body must keep up on average...
 pub const BODY_BYTES_PER_SECOND: u64 = 1024;
 /// ...after this start.
 pub const BODY_GRACE: Duration = Duration::from_secs(5);
 /// Bytes of a resume id; a longer one is taken as unknown.
 pub const RESUME_ID_BYTES: usize = 256;
+/// Bytes read from one connection at once.
+pub const READ_BYTES: usize = 64 * KIB;
+/// Bytes of the longest answer; the lists that are longer end there.
+pub const ANSWER_BYTES: usize = 320 * KIB;
+/// Bytes of a body that is read although its events come too fast, so that its connection may stay.
+pub const SHORT_BODY_BYTES: u64 = 16 * KIB as u64;
+/// A connection that holds less than this for requests is not worth closing for its memory.
+pub const SMALL_BYTES: usize = 2 * KIB;
 
 const _: () = assert!(METHOD_BYTES + " ".len() + " HTTP/1.1".len() <= REQUEST_LINE_BYTES);
+
+/// A limit that turned somebody away: a label of metrics, by the name of its configuration key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Too many connections.
+    Connections,
+    /// Too many connections of one address.
+    ConnectionsPerIp,
+    /// Connections came too fast.
+    AcceptRate,
+    /// Connections of one address came too fast.
+    AcceptRatePerIp,
+    /// Events were published too fast.
+    PublishRate,
+    /// Events were published too fast from one address.
+    PublishRatePerIp,
+    /// Requests and answers took too much memory.
+    ParserBytes,
+}
+
+impl Limit {
+    /// Every limit.
+    pub const ALL: [Self; 7] = [
+        Self::Connections,
+        Self::ConnectionsPerIp,
+        Self::AcceptRate,
+        Self::AcceptRatePerIp,
+        Self::PublishRate,
+        Self::PublishRatePerIp,
+        Self::ParserBytes,
+    ];
+
+    /// The key under `limits`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::ConnectionsPerIp => "connections_per_ip",
+            Self::AcceptRate => "accept_rate",
+            Self::AcceptRatePerIp => "accept_rate_per_ip",
+            Self::PublishRate => "publish_rate",
+            Self::PublishRatePerIp => "publish_rate_per_ip",
+            Self::ParserBytes => "parser_bytes",
+        }
+    }
+}
+
+/// How many in a second, and how many at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// In a second, on average; 0 switches the limit off.
+    pub rate: usize,
+    /// At once; 0 is as many as in a second.
+    pub burst: usize,
+}
+
+impl Pace {
+    /// The rate, if there is one.
+    #[must_use]
+    pub const fn rate(self) -> Option<Rate> {
+        Rate::new(self.rate, self.burst)
+    }
+}
 
 /// Limits on requests and connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +123,18 @@ pub struct Limits {
     pub admin_connections: usize,
     /// Open connections of one address; 0 switches the limit off.
     pub connections_per_ip: usize,
+    /// New connections.
+    pub accept: Pace,
+    /// New connections of one address.
+    pub accept_per_ip: Pace,
+    /// Published events.
+    pub publish: Pace,
+    /// Events published from one address.
+    pub publish_per_ip: Pace,
+    /// Addresses that the two limits per address remember, each.
+    pub rate_addresses: usize,
+    /// Bytes of requests being read and answers waiting, of all connections together.
+    pub parser_bytes: usize,
     /// Bytes of a request line and its headers.
     pub head_bytes: usize,
     /// Headers of a request.
@@ -76,6 +161,12 @@ impl Default for Limits {
             connections: 0,
             admin_connections: 256,
             connections_per_ip: 0,
+            accept: Pace::default(),
+            accept_per_ip: Pace::default(),
+            publish: Pace::default(),
+            publish_per_ip: Pace::default(),
+            rate_addresses: 65_536,
+            parser_bytes: 64 * MIB,
             head_bytes: 16 * KIB,
             headers: 64,
             target_bytes: 8 * KIB,
@@ -86,5 +177,14 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             keepalive: Duration::from_secs(75),
         }
+    }
+}
+
+impl Limits {
+    /// The least `parser_bytes`: one request as large as a request may be, with what was read ahead of it.
+    #[must_use]
+    pub const fn least_parser_bytes(&self) -> usize {
+        let buffers = 2 * READ_BYTES + 2 * self.head_bytes + ANSWER_BYTES;
+        self.body_bytes.saturating_add(buffers)
     }
 }

@@ -49,11 +49,16 @@ impl BodyReader {
         match &mut self.framing {
             Framing::Sized { left } => {
                 let len = input.len().min(*left);
+                make_room(&mut self.bytes, len, *left);
                 self.bytes.extend_from_slice(&input[..len]);
                 *left -= len;
                 Ok(len)
             }
-            Framing::Chunked(reader) => reader.decode(input, &mut self.bytes, limits),
+            Framing::Chunked(reader) => {
+                let most = limits.body_bytes.saturating_sub(self.bytes.len());
+                make_room(&mut self.bytes, input.len().min(most), most);
+                reader.decode(input, &mut self.bytes, limits)
+            }
         }
     }
 
@@ -63,6 +68,11 @@ impl BodyReader {
             Framing::Sized { left } => *left == 0,
             Framing::Chunked(reader) => reader.is_complete(),
         }
+    }
+
+    /// Bytes of memory that it takes.
+    pub(super) const fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// The body.
@@ -75,6 +85,14 @@ impl BodyReader {
     pub(super) fn deadline(&self) -> Mono {
         let earned = Duration::from_millis(self.bytes.len() as u64 * 1000 / BODY_BYTES_PER_SECOND);
         self.started.after(self.timeout.min(BODY_GRACE.saturating_add(earned)))
+    }
+}
+
+/// Makes room for `len` bytes and as many as came already, as a vector does, but never for more than `most`: a body
+/// at its limit takes no more memory than that.
+fn make_room(bytes: &mut Vec<u8>, len: usize, most: usize) {
+    if bytes.capacity() - bytes.len() < len {
+        bytes.reserve_exact(len.max(bytes.len()).min(most));
     }
 }
 
@@ -94,6 +112,21 @@ mod tests {
         assert_eq!(reader.decode(b"lloGET", &limits), Ok(3));
         assert!(reader.is_complete());
         assert_eq!(reader.into_bytes(), b"hello");
+    }
+
+    #[test]
+    fn a_body_takes_no_more_memory_than_it_is_long() {
+        let limits = Limits { body_bytes: 1000, ..Limits::default() };
+        let mut sized = reader(BodyKind::Sized(1000));
+        let mut chunked = BodyReader::new(BodyKind::Chunked, Mono::ZERO, &limits).unwrap();
+        assert_eq!((sized.memory_bytes(), chunked.memory_bytes()), (0, 0), "nothing came");
+        chunked.decode(b"3e8\r\n", &limits).unwrap();
+        for _ in 0..1000 {
+            sized.decode(b"x", &limits).unwrap();
+            chunked.decode(b"x", &limits).unwrap();
+            assert!(sized.memory_bytes() <= 1000 && chunked.memory_bytes() <= 1000);
+        }
+        assert!(sized.is_complete());
     }
 
     #[test]

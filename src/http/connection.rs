@@ -37,6 +37,18 @@ pub enum Event {
     },
 }
 
+/// Whether the memory of a connection can be spared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spare {
+    /// No: the caller owes it an answer, or it is over.
+    #[default]
+    No,
+    /// A body is on its way: a publisher loses what it has sent.
+    Body,
+    /// Yes: an unfinished head, or answers that the client does not take.
+    Yes,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -51,6 +63,8 @@ pub struct Connection {
     has_eof: bool,
     /// A refusal that was not polled yet.
     rejected: Option<Reject>,
+    /// Bytes of the body that the caller has and has not answered, or of what the caller made of it.
+    lent_bytes: usize,
 }
 
 /// What a connection is doing.
@@ -104,6 +118,7 @@ impl Connection {
             output_progress: now,
             has_eof: false,
             rejected: None,
+            lent_bytes: 0,
         }
     }
 
@@ -179,6 +194,7 @@ impl Connection {
     /// says so, or when the request's body was not read to its end. Nothing happens where no request is
     /// in progress: the connection ended while the answer was made.
     pub fn respond(&mut self, response: Response, now: Mono, limits: &Limits) {
+        self.lent_bytes = 0;
         let (exchange, is_read) = match self.state {
             State::Deciding(exchange) => (exchange, exchange.body.is_empty()),
             State::Body { exchange, .. } => (exchange, false),
@@ -197,6 +213,13 @@ impl Connection {
         }
         self.state = State::Idle { deadline: now.after(limits.keepalive) };
         self.begin_head(now, limits);
+    }
+
+    /// The caller made so many bytes of the body, and keeps them until it answers.
+    pub const fn lend(&mut self, bytes: usize) {
+        if matches!(self.state, State::Answering(_)) {
+            self.lent_bytes = bytes;
+        }
     }
 
     /// Whether a request is in progress and only the caller can go on with it.
@@ -304,6 +327,50 @@ impl Connection {
         }
     }
 
+    /// Bytes of memory that it takes beside itself: what came and was not answered, and what was answered and not
+    /// taken. None while it waits for a request.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let of_state = match &self.state {
+            State::Body { reader, .. } => reader.memory_bytes(),
+            _ => 0,
+        };
+        self.input.memory_bytes() + self.output.memory_bytes() + self.lent_bytes + of_state
+    }
+
+    /// Whether [`shed`](Self::shed) would free memory, and at what price.
+    #[must_use]
+    pub const fn spare(&self) -> Spare {
+        match self.state {
+            State::Deciding(_) | State::Answering(_) | State::Closed { .. } => Spare::No,
+            State::Body { .. } => Spare::Body,
+            _ => Spare::Yes,
+        }
+    }
+
+    /// Gives up for want of memory: a request that is being read is refused with 503, and its connection closes. A
+    /// connection that only has answers waiting is closed at once.
+    pub fn shed(&mut self, now: Mono) {
+        let reject = Reject::new(503, "the server has no memory for more requests");
+        let method = match &self.state {
+            _ if self.spare() == Spare::No => return,
+            State::Head { scan, .. } => Some(scan.method().unwrap_or(Method::Get)),
+            State::Body { exchange, .. } => Some(exchange.method),
+            _ => None,
+        };
+        match method.filter(|_| self.output.is_empty()) {
+            Some(method) => {
+                self.rejected = Some(reject);
+                self.refuse(reject, method, CloseReason::Memory, now);
+            }
+            None => {
+                self.input.clear();
+                self.output.clear();
+                self.state = closed(CloseReason::Memory);
+            }
+        }
+    }
+
     /// What to do to the socket next, once [`output`](Self::output) was taken; to be called until `None`.
     pub fn poll_close(&mut self) -> Option<Close> {
         match &mut self.state {
@@ -378,7 +445,11 @@ impl Connection {
             return None;
         }
         match std::mem::replace(&mut self.state, State::Answering(exchange)) {
-            State::Body { reader, .. } => Some(Event::Body(reader.into_bytes())),
+            State::Body { reader, .. } => {
+                let body = reader.into_bytes();
+                self.lent_bytes = body.len();
+                Some(Event::Body(body))
+            }
             _ => None,
         }
     }

@@ -9,6 +9,7 @@ use crate::clock::Mono;
 use crate::limits::{KIB, LINGER_BYTES, LINGER_TIME, Limits, OUTPUT_BYTES, WRITE_STALL};
 
 mod bounds;
+mod memory;
 mod order;
 mod properties;
 mod requests;

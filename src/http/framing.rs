@@ -6,6 +6,7 @@ use super::headers::Headers;
 use super::reject::Reject;
 use super::request_line::Method;
 use super::syntax::{is_token, trim};
+use crate::limits::READ_BYTES;
 
 /// The body that follows a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,16 @@ impl BodyKind {
             return Err(Reject::bad("body in a request to read"));
         }
         Ok(kind)
+    }
+
+    /// Bytes that it will take, as far as is known: at most `most`, and of chunks what is read at once.
+    #[must_use]
+    pub fn bytes_to_expect(self, most: usize) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Sized(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX).min(most),
+            Self::Chunked => READ_BYTES.min(most),
+        }
     }
 
     /// Whether nothing follows the head.

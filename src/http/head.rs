@@ -3,6 +3,8 @@
 //! Each byte is looked at once, however the head is cut into reads. What no head may hold is refused with
 //! the byte that shows it: another protocol on this port does not have to wait for a timeout.
 
+use std::ops::Range;
+
 use super::reject::Reject;
 use super::request::Request;
 use super::request_line::{Method, RequestLine};
@@ -28,8 +30,9 @@ enum Part {
     Start,
     /// In the request line, after the one empty line that is skipped.
     AfterBlank,
-    /// In the headers, which begin at `start`; `count` of them are whole.
-    Headers { line: RequestLine, start: usize, count: usize },
+    /// In the headers, which begin at `start`; `count` of them are whole. What the request line at `at` says is let
+    /// go when the rest has to be waited for: a query of many parameters takes many times the memory of its text.
+    Headers { line: Option<RequestLine>, at: Range<usize>, start: usize, count: usize },
 }
 
 impl HeadScan {
@@ -52,10 +55,13 @@ impl HeadScan {
             if self.checked > limits.head_bytes {
                 return Err(HEAD_TOO_LARGE);
             }
-            if let Some((line, start, count)) = self.handle_line(&input[line], limits)? {
+            if let Some((line, start, count)) = self.handle_line(input, line, limits)? {
                 let request = Request::parse(line, &input[start..self.checked], count)?;
                 return Ok(Some((request, std::mem::take(self).checked)));
             }
+        }
+        if let Part::Headers { line, .. } = &mut self.part {
+            *line = None;
         }
         Ok(None)
     }
@@ -95,22 +101,24 @@ impl HeadScan {
         }
     }
 
-    /// Takes note of one line; gives what is needed for the request when it was the last one.
+    /// Takes note of one line of `input`; gives what is needed for the request when it was the last one.
     fn handle_line(
         &mut self,
-        line: &[u8],
+        input: &[u8],
+        at: Range<usize>,
         limits: &Limits,
     ) -> Result<Option<(RequestLine, usize, usize)>, Reject> {
         match &mut self.part {
-            Part::Start if line.is_empty() => self.part = Part::AfterBlank,
-            Part::AfterBlank if line.is_empty() => return Err(Reject::bad("empty lines before the request")),
+            Part::Start if at.is_empty() => self.part = Part::AfterBlank,
+            Part::AfterBlank if at.is_empty() => return Err(Reject::bad("empty lines before the request")),
             Part::Start | Part::AfterBlank => {
-                let line = RequestLine::parse(line, limits)?;
+                let line = RequestLine::parse(&input[at.clone()], limits)?;
                 self.method = Some(line.method);
-                self.part = Part::Headers { line, start: self.line_start, count: 0 };
+                self.part = Part::Headers { line: Some(line), at, start: self.line_start, count: 0 };
             }
-            Part::Headers { .. } if line.is_empty() => {
-                if let Part::Headers { line, start, count } = std::mem::take(&mut self.part) {
+            Part::Headers { .. } if at.is_empty() => {
+                if let Part::Headers { line, at, start, count } = std::mem::take(&mut self.part) {
+                    let line = line.map_or_else(|| RequestLine::parse(&input[at], limits), Ok)?;
                     return Ok(Some((line, start, count)));
                 }
             }

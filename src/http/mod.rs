@@ -13,6 +13,7 @@ mod connection;
 mod framing;
 mod head;
 mod headers;
+mod host;
 mod reject;
 mod request;
 mod request_line;
@@ -21,8 +22,9 @@ mod syntax;
 mod target;
 
 pub use close::{Close, CloseReason};
-pub use connection::{Connection, Event};
+pub use connection::{Connection, Event, Spare};
 pub use framing::BodyKind;
+pub use host::Hosts;
 pub use request::Request;
 #[cfg(test)]
 pub(crate) use request::request_of;

@@ -63,6 +63,19 @@ impl Request {
         self.headers.all(name)
     }
 
+    /// The host that the request is for, with its port if it says one: the authority of the target, which wins
+    /// over Host (RFC 9112 sections 3.2.2 and 3.3). Only HTTP/1.0 may have none.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        self.target.authority().or_else(|| self.header("host"))
+    }
+
+    /// The elements of a header that is a list, those of all its lines in order (RFC 9110 section 5.6.1).
+    #[must_use]
+    pub fn elements(&self, name: &str) -> Vec<&[u8]> {
+        self.headers.elements(name).collect()
+    }
+
     /// Whether there is a header of this name, whatever its value.
     #[must_use]
     pub fn has_header(&self, name: &str) -> bool {
@@ -175,6 +188,11 @@ mod tests {
     fn the_host_of_the_target_wins() {
         let request = parse("GET http://b:8/ HTTP/1.1", "X: 1\r\nHost: a\r\n").unwrap();
         assert_eq!((request.header("host"), request.header("x")), (Some("b:8"), Some("1")));
+        assert_eq!(request.authority(), Some("b:8"));
+        let authority = |line, headers: &str| parse(line, headers).unwrap().authority().map(str::to_owned);
+        assert_eq!(authority("GET / HTTP/1.1", "Host: a:1\r\n").as_deref(), Some("a:1"));
+        assert_eq!(authority("GET http://b/ HTTP/1.0", "").as_deref(), Some("b"));
+        assert_eq!(authority("GET / HTTP/1.0", ""), None);
     }
 
     #[test]

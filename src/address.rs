@@ -2,7 +2,6 @@
 //!
 //! Never resolves a name.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Entries of X-Forwarded-For that are looked at, from the right.
@@ -17,24 +16,6 @@ pub fn counted(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
         ip => ip,
-    }
-}
-
-/// A client as logs and `/clients` show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Client {
-    /// The other end of its connection.
-    Direct(SocketAddr),
-    /// Whom a trusted proxy speaks for.
-    Forwarded(IpAddr),
-}
-
-impl fmt::Display for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Direct(address) => address.fmt(f),
-            Self::Forwarded(ip) => ip.fmt(f),
-        }
     }
 }
 

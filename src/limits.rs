@@ -56,6 +56,8 @@ const _: () = assert!(METHOD_BYTES + " ".len() + " HTTP/1.1".len() <= REQUEST_LI
 pub enum Limit {
     /// Too many connections.
     Connections,
+    /// Too many connections to the admin side.
+    AdminConnections,
     /// Too many connections of one address.
     ConnectionsPerIp,
     /// Connections came too fast.
@@ -72,8 +74,9 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Connections,
+        Self::AdminConnections,
         Self::ConnectionsPerIp,
         Self::AcceptRate,
         Self::AcceptRatePerIp,
@@ -87,6 +90,7 @@ impl Limit {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::AdminConnections => "admin_connections",
             Self::ConnectionsPerIp => "connections_per_ip",
             Self::AcceptRate => "accept_rate",
             Self::AcceptRatePerIp => "accept_rate_per_ip",

@@ -19,7 +19,7 @@ pub(super) fn deny(context: &mut Context<'_>, request: &Request, denial: Denial)
     context.hub.metrics_mut().count_denial(denial.name());
     if let Some(left_out) = context.denials.pass(context.now.mono.since(Mono::ZERO)) {
         let (reason, path) = (denial.name(), request.target.path());
-        log::info!(peer:% = context.peer, path, reason, left_out; "access denied");
+        log::info!(address:% = context.client, path, reason, left_out; "access denied");
     }
     let response = Response::problem(denial.status(), denial.detail());
     match denial.challenge() {

@@ -16,17 +16,19 @@ use std::time::Duration;
 
 pub use admin::{mode_changed, wished_mode};
 pub use cors::Cors;
-pub use peer::{Peer, Side};
+pub use peer::{Client, Peer, Side};
 pub use publish::Publishing;
 
 use crate::auth::{Gate, Right};
 use crate::bus::Bus;
 use crate::clock::Now;
-use crate::http::{Method, Request, Response};
+use crate::http::{BodyKind, Hosts, Method, Request, Response};
 use crate::hub::{Hub, Subscription};
 use crate::id::Instance;
 use crate::key::Key;
+use crate::limits::Limit;
 use crate::metrics::Gauges;
+use crate::rate::Over;
 use crate::throttle::Throttle;
 use route::Route;
 
@@ -68,14 +70,34 @@ pub struct Settings {
     pub filters: usize,
     /// Whether `?tenant=` counts.
     pub open_tenants: bool,
+    /// Hosts that are answered for.
+    pub hosts: Hosts,
+}
+
+/// What limits say to a request at the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Whether it may publish an event.
+    pub publishing: Result<(), Over>,
+    /// Bytes that requests and answers may still take.
+    pub room_bytes: usize,
+    /// The most that one body may take.
+    pub body_bytes: usize,
+}
+
+impl Standing {
+    /// Whether a body may be read; one that is too long anyway is another matter.
+    fn has_room_for(&self, body: BodyKind) -> bool {
+        body.bytes_to_expect(self.body_bytes) <= self.room_bytes
+    }
 }
 
 /// What only the loop knows.
 pub trait Node {
     /// Readings for `/metrics`.
     fn gauges(&self) -> Gauges;
-    /// The other end of a connection.
-    fn peer(&self, key: Key) -> Option<Peer>;
+    /// Whose a connection is.
+    fn client(&self, key: Key) -> Option<Client>;
     /// How long the server has been running.
     fn uptime(&self) -> Duration;
     /// What happens in a second, of late.
@@ -109,12 +131,16 @@ pub struct Context<'a> {
     pub denials: &'a mut Throttle,
     /// What only the loop knows.
     pub node: &'a dyn Node,
-    /// Who asks.
+    /// The other end of the connection.
     pub peer: Peer,
+    /// Who asks, for logs: the same, unless a trusted proxy speaks for somebody.
+    pub client: Client,
     /// By which listener.
     pub side: Side,
     /// Whether the connection is to be turned away.
     pub refusal: Option<Refusal>,
+    /// What limits say.
+    pub standing: Standing,
     /// Whether the server was told to end, even if it still serves.
     pub is_ending: bool,
     /// Jitter, 0 to 1.
@@ -127,6 +153,13 @@ impl Context<'_> {
     /// Decides about a request by its head.
     pub fn decide(&mut self, request: &Request) -> Decision {
         let route = Route::find(request.target.path(), self.side);
+        // Probes call by address, and learn nothing that is worth a disguise.
+        if !route.is_some_and(Route::is_for_probes) && !self.settings.hosts.allow(request.authority()) {
+            log::debug!(host = request.authority().unwrap_or_default(); "request for a host that is not in server.hosts");
+            return Decision::Respond(
+                Response::problem(421, "this server does not answer for that host").closing(),
+            );
+        }
         let decision = match route {
             _ if request.target.is_asterisk() => {
                 Decision::Respond(Response::new(204).header("Allow", route::any(self.side)))
@@ -155,6 +188,13 @@ impl Context<'_> {
                 Decision::Respond(self.reveal(route, request))
             }
             Some(Route::Mode) => admin::decide(self, request),
+        };
+        let is_read = matches!(decision, Decision::ReadBody(_));
+        let decision = if is_read && !self.standing.has_room_for(request.body) {
+            self.hub.metrics_mut().count_limited(Limit::ParserBytes);
+            Decision::Respond(refuse("the server has no memory for more requests"))
+        } else {
+            decision
         };
         let Decision::Respond(response) = decision else { return decision };
         let is_for_pages = route.is_none_or(Route::is_for_pages);

@@ -9,7 +9,7 @@ use super::Context;
 use crate::bus::Readiness;
 use crate::http::{Request, Response};
 use crate::hub::{ClientRank, ClientView, Filter};
-use crate::limits::KIB;
+use crate::limits::{ANSWER_BYTES, KIB};
 use crate::metrics::{self, Holdings, Percentiles};
 use crate::topic::TopicPattern;
 
@@ -19,6 +19,8 @@ const CLIENTS: usize = 50;
 const MOST_CLIENTS: usize = 1000;
 /// Bytes of a list at most: filters may be long, and one who asks should not be given many times more.
 const CLIENTS_BYTES: usize = 256 * KIB;
+const _: () =
+    assert!(CLIENTS_BYTES + 32 * KIB < ANSWER_BYTES, "a list ends with the client that is too much");
 
 pub(super) fn healthz() -> Response {
     Response::new(200).json(r#"{"status":"ok"}"#)
@@ -70,6 +72,7 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
         "mode": context.bus.mode().name(),
         "draining": context.is_ending,
         "connections": { "streams": hub.len(), "open": gauges.connections, "shed": metrics.shed },
+        "limits": { "parser_bytes": gauges.parser_bytes, "turned_away": metrics.limited },
         "rates": { "events_per_second": rates.events, "deliveries_per_second": rates.deliveries },
         "latency_ms": {
             "broadcast": percentiles(metrics.broadcast.recent()),
@@ -165,8 +168,8 @@ pub(super) fn clients(context: &Context<'_>, request: &Request) -> Response {
     let mut clients = Vec::new();
     let mut bytes = 0;
     for client in ranked.iter().take(limit).filter_map(|client| hub.client(client.key, context.now.mono)) {
-        let peer = context.node.peer(client.key).map(|peer| peer.to_string());
-        let described = describe(&client, peer).to_string();
+        let address = context.node.client(client.key).map(|client| client.to_string());
+        let described = describe(&client, address).to_string();
         bytes += described.len();
         if bytes > CLIENTS_BYTES {
             break;

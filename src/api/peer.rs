@@ -49,6 +49,24 @@ impl fmt::Display for Peer {
     }
 }
 
+/// A client as logs and `/clients` show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// The other end of its connection.
+    Direct(Peer),
+    /// Whom a trusted proxy speaks for.
+    Forwarded(IpAddr),
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct(peer) => peer.fmt(f),
+            Self::Forwarded(ip) => ip.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Context, Decision, Incoming, Refusal, access, refuse};
+use super::{Context, Decision, Incoming, Refusal, access, cors, refuse};
 use crate::auth::{Denial, Right};
 use crate::bus::Receipt;
 use crate::clock::Now;
 use crate::envelope;
 use crate::http::{BodyKind, Request, Response};
 use crate::intake::{Batch, BatchFormat, Error, Intake, Numbering};
+use crate::limits::SHORT_BODY_BYTES;
+use crate::rate::{Over, Whose};
 use crate::scope::Scope;
 
 /// A publish request: its body is being read, or its batch is on its way.
@@ -48,8 +50,20 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
         let detail = "send Content-Type: application/json or application/x-ndjson, and no Content-Encoding";
         return Decision::Respond(Response::problem(415, detail).header("Accept-Post", ACCEPTED));
     };
+    if let Err(over) = context.standing.publishing
+        && !is_read_anyway(request)
+    {
+        context.hub.metrics_mut().count_limited(over.publish_limit());
+        return Decision::Respond(too_fast(&over));
+    }
     let cors = context.settings.cors.headers(request);
     Decision::ReadBody(Incoming::Publish(Publishing { format, scope: grant.scope, cors }))
+}
+
+/// Whether the body is read although it will be refused: to close the connection would cost more.
+fn is_read_anyway(request: &Request) -> bool {
+    let is_short = matches!(request.body, BodyKind::Sized(bytes) if bytes <= SHORT_BODY_BYTES);
+    is_short && !request.expect_continue
 }
 
 /// The media types of bodies (the Accept-Post header, W3C Linked Data Platform section 7.1).
@@ -91,9 +105,24 @@ impl Publishing {
         self.mark(Response::new(202).json(answer))
     }
 
-    fn mark(&self, response: Response) -> Response {
-        self.cors.iter().fold(response, |response, (name, value)| response.header(name, value.clone()))
+    /// The answer to a batch that came too early.
+    #[must_use]
+    pub fn refused(&self, over: &Over) -> Response {
+        self.mark(too_fast(over))
     }
+
+    fn mark(&self, response: Response) -> Response {
+        cors::add(&self.cors, response)
+    }
+}
+
+/// Nothing is published, and may be tried again (RFC 6585 section 4).
+fn too_fast(over: &Over) -> Response {
+    let detail = match over.whose {
+        Whose::All => "events are published faster than limits.publish_rate allows",
+        Whose::Each => "events are published faster than limits.publish_rate_per_ip allows for this address",
+    };
+    Response::problem(429, detail).header("Retry-After", over.retry_after().to_string())
 }
 
 fn problem(error: &Error) -> Response {

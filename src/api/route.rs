@@ -89,6 +89,11 @@ impl Route {
         !matches!(self, Self::Mode)
     }
 
+    /// Whether load balancers and the like ask it.
+    pub(super) const fn is_for_probes(self) -> bool {
+        matches!(self, Self::Healthz | Self::Readyz)
+    }
+
     pub(super) fn allows(self, method: Method) -> bool {
         self.allow().split(", ").any(|allowed| allowed == method.name())
     }

@@ -24,6 +24,17 @@ pub fn render_check(config: &Config, origins: &Origins) -> String {
     out
 }
 
+/// What is worth a thought and no warning, as comment lines.
+#[must_use]
+pub fn notes(config: &Config) -> String {
+    if !config.server.hosts.is_empty() {
+        return String::new();
+    }
+    "\n# server.hosts is empty: a page of any site may reach this server from a browser on its network, under a name\n\
+     # of its own (DNS rebinding), and publish if anybody may. Name the hosts that clients use: docs/limits.md.\n"
+        .to_owned()
+}
+
 fn line(key: &Key, config: &Config, origins: &Origins) -> String {
     let (value, origin) = (key.shown(config), origins.of(key.name));
     // A value of several lines has its comment on the first.

@@ -11,7 +11,9 @@ use log::LevelFilter;
 use super::choice::{Choice, named, names};
 use super::kind::{Field, Kind};
 use super::{Config, validate};
+use crate::address::Trusted;
 use crate::bus::Mode;
+use crate::http::Hosts;
 use crate::hub::{DataStyle, HeartbeatStyle};
 use crate::logging::LogFormat;
 use crate::redis::Protocol;
@@ -131,6 +133,8 @@ const fn millis(from: u64, to: u64) -> RangeInclusive<Duration> {
 const SECOND: u64 = 1000;
 const HOUR: u64 = 3600 * SECOND;
 const DAY: u64 = 24 * HOUR;
+/// The highest rate in a second.
+const RATE: u64 = 10_000_000;
 
 /// A key that changes at run time and is not secret, as nearly all are.
 const fn key(name: &'static str, kind: Kind, help: &'static str) -> Key {
@@ -185,6 +189,25 @@ pub(super) static KEYS: &[Key] = &[
         Kind::DurationOrOff(at!(server.drain), millis(1, HOUR)),
         "When it stops: over how long the streams are closed, so that the clients do not all reconnect \
          at once. Off closes them at once.",
+    ),
+    key(
+        "server.hosts",
+        Kind::List(at!(server.hosts), "hosts (host or host:port)", Hosts::check_entry),
+        "Hosts that are answered for: the names and addresses that clients use in URLs. A request for another one \
+         gets 421, so that no page of a stranger reaches the server under a name of its own (DNS rebinding); \
+         /healthz and /readyz answer for all. When empty, all are answered for. Behind a proxy these are the names \
+         that the proxy passes on. See docs/limits.md.",
+    ),
+    key(
+        "server.trusted_proxies",
+        Kind::List(
+            at!(server.trusted_proxies),
+            "addresses, networks (10.0.0.0/8) and unix",
+            Trusted::check_entry,
+        ),
+        "Proxies in front that name their client in X-Forwarded-For: the last address there that is none of these \
+         is the client, for the log, /clients and every limit per address. unix is whoever comes by a socket file. \
+         The header of anybody else is not looked at. See docs/limits.md.",
     ),
     key(
         "bus.mode",
@@ -390,7 +413,65 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "limits.connections_per_ip",
         Kind::Count(at!(limits.connections_per_ip), 0..=10_000_000),
-        "Open connections of one address to server.listen. 0 switches the limit off: behind a proxy all clients have one address.",
+        "Open connections of one address to server.listen; an IPv6 address counts by its /64. 0 switches the limit off. Behind a \
+         proxy all clients have one address, unless server.trusted_proxies names the proxy.",
+    ),
+    key(
+        "limits.accept_rate",
+        Kind::Count(at!(limits.accept.rate), 0..=RATE),
+        "New connections in a second; who is beyond that is turned away as at the cap on connections. 0 switches \
+         the limit off.",
+    ),
+    key(
+        "limits.accept_burst",
+        Kind::Count(at!(limits.accept.burst), 0..=RATE),
+        "New connections at once, within accept_rate. 0 is as many as in a second.",
+    ),
+    key(
+        "limits.accept_rate_per_ip",
+        Kind::Count(at!(limits.accept_per_ip.rate), 0..=RATE),
+        "New connections of one address in a second; those of a trusted proxy are not counted. 0 switches the limit \
+         off.",
+    ),
+    key(
+        "limits.accept_burst_per_ip",
+        Kind::Count(at!(limits.accept_per_ip.burst), 0..=RATE),
+        "New connections of one address at once. 0 is as many as in a second.",
+    ),
+    key(
+        "limits.publish_rate",
+        Kind::Count(at!(limits.publish.rate), 0..=RATE),
+        "Events published by POST /publish in a second; a batch beyond that gets 429 with Retry-After, and nothing \
+         of it is published. 0 switches the limit off.",
+    ),
+    key(
+        "limits.publish_burst",
+        Kind::Count(at!(limits.publish.burst), 0..=RATE),
+        "Events published at once. A batch of more than that has to wait until nothing was published for long \
+         enough, and then counts whole. 0 is as many as in a second.",
+    ),
+    key(
+        "limits.publish_rate_per_ip",
+        Kind::Count(at!(limits.publish_per_ip.rate), 0..=RATE),
+        "Events published from one address in a second. 0 switches the limit off.",
+    ),
+    key(
+        "limits.publish_burst_per_ip",
+        Kind::Count(at!(limits.publish_per_ip.burst), 0..=RATE),
+        "Events published from one address at once. 0 is as many as in a second.",
+    ),
+    key(
+        "limits.rate_addresses",
+        Kind::Count(at!(limits.rate_addresses), 1..=10_000_000),
+        "Addresses that accept_rate_per_ip and publish_rate_per_ip remember, each. Beyond that the one is forgotten \
+         that did the least of late.",
+    ),
+    key(
+        "limits.parser_bytes",
+        Kind::Size(at!(limits.parser_bytes), 64 * KIB..=1024 * GIB),
+        "Memory of requests that are being read and answers that wait for their clients, of all connections \
+         together. Beyond that no body is read any more (503), and whoever holds the most is closed. One request of \
+         head_bytes and body_bytes has to fit.",
     ),
     key(
         "limits.head_bytes",

@@ -40,7 +40,7 @@ mod suggest;
 mod validate;
 mod value;
 
-pub use check::render_check;
+pub use check::{notes, render_check};
 pub use endpoint::Endpoint;
 pub use load::{Failure, Invocation, Sources, load};
 pub use origin::{Origin, Origins};
@@ -90,6 +90,10 @@ pub struct Server {
     pub instance: Option<Instance>,
     /// Over how long the streams are closed when it stops.
     pub drain: Duration,
+    /// Hosts that it answers for; empty is all.
+    pub hosts: Vec<String>,
+    /// Proxies whose X-Forwarded-For counts.
+    pub trusted_proxies: Vec<String>,
 }
 
 /// `topics.*`: the topics of an event beyond those in its envelope.
@@ -132,6 +136,8 @@ impl Default for Config {
                 reuse_port: false,
                 instance: None,
                 drain: Duration::from_secs(5),
+                hosts: Vec::new(),
+                trusted_proxies: Vec::new(),
             },
             stream: hub::Options::default(),
             limits: Limits::default(),

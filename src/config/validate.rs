@@ -4,9 +4,11 @@
 
 use super::keys::{KEYS, find};
 use super::origin::Origins;
+use super::value::show_size;
 use super::{Config, Endpoint};
 use crate::auth::Right;
 use crate::bus::Mode;
+use crate::limits::KIB;
 use crate::redis;
 
 /// Bytes of a payload field's name that makes a topic.
@@ -24,6 +26,16 @@ pub(super) fn relations(config: &Config, origins: &Origins) -> Vec<String> {
         problems.push(format!(
             "{} has * beside other origins: * is for all of them, and without credentials",
             shown("cors.origins")
+        ));
+    }
+    let least = config.limits.least_parser_bytes();
+    if config.limits.parser_bytes < least {
+        problems.push(format!(
+            "{} is too small for one request as large as {} and {} allow: it takes at least {}",
+            shown("limits.parser_bytes"),
+            shown("limits.body_bytes"),
+            shown("limits.head_bytes"),
+            show_size(least.next_multiple_of(KIB) as u64),
         ));
     }
     problems.extend(listeners(config, shown));
@@ -285,6 +297,15 @@ mod tests {
         config.limits.body_bytes = 1024;
         config.limits.head_bytes = 1024;
         config.stream.buffer_bytes = 1024;
+        assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_request_has_to_fit_into_the_memory_of_all() {
+        let text = problem(|c| c.limits.body_bytes = 1 << 30);
+        assert!(text.contains("limits.parser_bytes") && text.contains("limits.body_bytes"), "{text}");
+        let mut config = Config::default();
+        config.limits.parser_bytes = config.limits.least_parser_bytes();
         assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
     }
 

@@ -33,6 +33,8 @@ pub struct Holdings {
 pub struct Gauges {
     /// Open connections of any kind.
     pub connections: usize,
+    /// Memory of requests being read and answers waiting, in bytes.
+    pub parser_bytes: usize,
     /// Messages received from Redis and not yet broadcast.
     pub redis_backlog: usize,
     /// Lines that could not be logged.
@@ -91,6 +93,13 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
         "Requests without the right to what they asked for.",
         "reason",
         by_reason,
+    );
+    let by_limit = m.limited.iter().map(|(limit, &count)| (*limit, count));
+    text.counters("ssecast_limited_total", "Turned away by a limit of this name.", "limit", by_limit);
+    text.gauge(
+        "ssecast_parser_bytes",
+        "Memory of requests being read and answers waiting.",
+        gauges.parser_bytes as f64,
     );
     let by_status = m.requests.iter().map(|(status, &count)| (status.to_string(), count));
     text.counters("ssecast_requests_total", "Answered requests.", "status", by_status);

@@ -11,6 +11,7 @@ pub use latency::{Latency, Percentiles};
 use std::collections::BTreeMap;
 
 use crate::clock::Mono;
+use crate::limits::Limit;
 use crate::sse::GapReason;
 
 /// Counters and histograms of one server.
@@ -40,6 +41,8 @@ pub struct Metrics {
     pub shed: u64,
     /// Requests that were denied, by reason.
     pub denials: BTreeMap<&'static str, u64>,
+    /// Connections and requests turned away by a limit, by its name.
+    pub limited: BTreeMap<&'static str, u64>,
     /// Answered requests, by status.
     pub requests: BTreeMap<u16, u64>,
     /// Turns of the loop of over 100 ms.
@@ -88,6 +91,7 @@ impl Metrics {
             gaps: GapReason::ALL.map(|reason| (reason.name(), 0)).into(),
             shed: 0,
             denials: BTreeMap::new(),
+            limited: Limit::ALL.map(|limit| (limit.name(), 0)).into(),
             requests: BTreeMap::new(),
             loop_stalls: 0,
             redis: Redis::default(),
@@ -109,6 +113,11 @@ impl Metrics {
     /// Counts a request that was denied.
     pub fn count_denial(&mut self, reason: &'static str) {
         *self.denials.entry(reason).or_default() += 1;
+    }
+
+    /// Counts a connection or a request that a limit turned away.
+    pub fn count_limited(&mut self, limit: Limit) {
+        *self.limited.entry(limit.name()).or_default() += 1;
     }
 
     /// Counts `gap` frames.

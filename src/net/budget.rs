@@ -9,8 +9,6 @@ pub(super) const READS: usize = 256;
 /// How long connections are read from and answered in one turn, what the last of them asked for added: a
 /// request may cost a look at all clients or at the whole history.
 pub(super) const READ_TIME: Duration = Duration::from_millis(5);
-/// Bytes read from one connection in one turn.
-pub(super) const READ_BYTES: usize = 64 * 1024;
 /// Requests of one connection answered in one turn.
 pub(super) const REQUESTS: usize = 16;
 /// Sends of the sweep in one turn: about a millisecond.

@@ -4,18 +4,26 @@
 //! on the side that it came in by; a connection that carries requests has exactly one deadline unless it waits for our own answer, and a
 //! stream has none here (the hub has those of blocked ones).
 
-use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 
 use slab::Slab;
 
+use super::held::{Held, Share};
+use super::per_address::{PerAddress, Via};
 use super::transport::Transport;
-use crate::api::{Incoming, Peer, Side};
+use crate::api::{Client, Incoming, Peer, Side};
 use crate::clock::Mono;
 use crate::http;
 use crate::hub::Wire;
 use crate::key::Key;
+
+/// Bytes of memory that a stream's connection takes.
+pub const CONNECTION_BYTES: usize = size_of::<Connection>();
+/// Bytes of memory that a connection takes that carries requests, but for those.
+pub const EXCHANGE_BYTES: usize = CONNECTION_BYTES + size_of::<Exchange>();
+/// Connections up to which debug builds add up in every turn what they hold.
+const ASSERTED: usize = 128;
 
 /// One open connection; small, as most are idle streams.
 pub(super) struct Connection {
@@ -34,6 +42,8 @@ pub(super) struct Connection {
     pub(super) is_queued: bool,
     /// It came when there were too many.
     pub(super) is_over_cap: bool,
+    /// Whom it speaks for, where it is a trusted proxy's.
+    via: Option<Box<Via>>,
     pub(super) state: State,
 }
 
@@ -66,11 +76,29 @@ pub(super) struct Exchange {
     pub(super) incoming: Option<Incoming>,
     /// The deadline that is armed.
     pub(super) deadline: Option<Mono>,
+    /// What `Connections::held` has of it.
+    share: Share,
 }
 
 impl Connection {
     pub(super) fn peer(&self) -> Peer {
         self.ip.map_or(Peer::Unix, |ip| Peer::Ip(SocketAddr::new(ip, self.port)))
+    }
+
+    /// Whether it is a trusted proxy's.
+    pub(super) const fn is_proxied(&self) -> bool {
+        self.via.is_some()
+    }
+
+    /// Whose it is, for people.
+    pub(super) fn client(&self) -> Client {
+        let forwarded = self.via.as_ref().and_then(|via| via.client);
+        forwarded.map_or(Client::Direct(self.peer()), Client::Forwarded)
+    }
+
+    /// Whose limits count; those of nobody, where a trusted proxy speaks for itself.
+    pub(super) fn limited_as(&self) -> Option<IpAddr> {
+        self.via.as_ref().map_or(self.ip, |via| via.client)
     }
 }
 
@@ -93,7 +121,8 @@ pub(super) struct Connections {
     /// ...and by the admin one.
     admin: usize,
     /// The former, by address.
-    by_ip: HashMap<IpAddr, usize>,
+    per_address: PerAddress,
+    held: Held,
 }
 
 impl Connections {
@@ -107,14 +136,22 @@ impl Connections {
         self.slab.len()
     }
 
-    /// Whether one more of this peer is within the caps. A cap per address of 0 is none, and there is none on the
-    /// admin side.
-    pub(super) fn has_room(&self, peer: Peer, side: Side, caps: Caps, cap_per_ip: usize) -> bool {
-        if side == Side::Admin {
-            return self.admin < caps.admin;
+    /// Whether one more on this side is within the caps.
+    pub(super) const fn has_room(&self, side: Side, caps: Caps) -> bool {
+        match side {
+            Side::Admin => self.admin < caps.admin,
+            Side::Only | Side::Public => self.public < caps.public,
         }
-        let of_ip = || peer.ip().and_then(|ip| self.by_ip.get(&ip).copied()).unwrap_or(0);
-        self.public < caps.public && (cap_per_ip == 0 || of_ip() < cap_per_ip)
+    }
+
+    /// How many there are of each address.
+    pub(super) const fn per_address(&self) -> &PerAddress {
+        &self.per_address
+    }
+
+    /// What requests and answers take.
+    pub(super) const fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Connections that are not within the caps.
@@ -128,6 +165,7 @@ impl Connections {
         peer: Peer,
         side: Side,
         is_over_cap: bool,
+        is_proxied: bool,
         http: http::Connection,
     ) -> Key {
         let generation = self.next_generation;
@@ -137,8 +175,8 @@ impl Connections {
             Side::Admin => self.admin += 1,
             Side::Only | Side::Public => {
                 self.public += 1;
-                if let Some(ip) = peer.ip() {
-                    *self.by_ip.entry(ip).or_default() += 1;
+                if let Some(ip) = peer.ip().filter(|_| !is_proxied) {
+                    self.per_address.add(ip);
                 }
             }
         }
@@ -146,7 +184,7 @@ impl Connections {
             Peer::Ip(address) => address.port(),
             Peer::Unix => 0,
         };
-        let exchange = Exchange { http, incoming: None, deadline: None };
+        let exchange = Exchange { http, incoming: None, deadline: None, share: Share::default() };
         let index = self.slab.insert(Connection {
             transport,
             ip: peer.ip(),
@@ -157,9 +195,59 @@ impl Connections {
             is_peer_closed: false,
             is_queued: false,
             is_over_cap,
+            via: is_proxied.then(Box::default),
             state: State::Http(Box::new(exchange)),
         });
         Key { index: index as u32, generation }
+    }
+
+    /// Counts a trusted proxy's connection for this client from now on; false when that one has too many.
+    pub(super) fn attribute(&mut self, key: Key, client: Option<IpAddr>, cap_per_ip: usize) -> bool {
+        let connection = self.slab.get_mut(key.index as usize);
+        let Some(connection) = connection.filter(|connection| connection.generation == key.generation) else {
+            return true;
+        };
+        match &mut connection.via {
+            None => true,
+            // Those beyond the caps are not counted, and addresses are not on the admin side.
+            Some(via) if connection.is_over_cap || connection.side == Side::Admin => {
+                via.client = client;
+                true
+            }
+            Some(via) => self.per_address.move_to(via, client, cap_per_ip),
+        }
+    }
+
+    /// Takes note of what the connection holds now.
+    pub(super) fn account(&mut self, key: Key) {
+        let Some(exchange) = self.exchange_mut(key) else { return };
+        let new = Share::of(&exchange.http);
+        let old = std::mem::replace(&mut exchange.share, new);
+        self.held.change(key, old, new);
+    }
+
+    /// The connection is no more, or carries no requests any more: it holds nothing.
+    pub(super) fn release(&mut self, key: Key) {
+        let Some(exchange) = self.exchange_mut(key) else { return };
+        let old = std::mem::take(&mut exchange.share);
+        self.held.change(key, old, Share::default());
+    }
+
+    /// Whether the connection would give up what it holds.
+    pub(super) fn would_shed(&self, key: Key) -> bool {
+        let connection = self.get(key);
+        connection.is_some_and(
+            |connection| matches!(&connection.state, State::Http(exchange) if exchange.share.is_spare()),
+        )
+    }
+
+    /// Asserts, where that is not too much work, that what all hold is the sum of what each does.
+    pub(super) fn assert_held(&self) {
+        if cfg!(debug_assertions) && self.slab.len() <= ASSERTED {
+            assert!(self.exchanges().all(|exchange| exchange.share == Share::of(&exchange.http)));
+            let sum: usize = self.exchanges().map(|exchange| exchange.share.bytes()).sum();
+            assert_eq!(sum, self.held.total());
+        }
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Connection> {
@@ -180,25 +268,21 @@ impl Connections {
 
     pub(super) fn remove(&mut self, key: Key) -> Option<Connection> {
         self.get(key)?;
-        let connection = self.slab.remove(key.index as usize);
+        self.release(key);
+        let mut connection = self.slab.remove(key.index as usize);
         match connection.side {
             _ if connection.is_over_cap => {}
             Side::Admin => self.admin -= 1,
             Side::Only | Side::Public => {
                 self.public -= 1;
-                self.forget_address(connection.ip);
+                match (&mut connection.via, connection.ip) {
+                    (Some(via), _) => self.per_address.leave(via),
+                    (None, Some(ip)) => self.per_address.remove(ip),
+                    (None, None) => {}
+                }
             }
         }
         Some(connection)
-    }
-
-    fn forget_address(&mut self, ip: Option<IpAddr>) {
-        let Some(ip) = ip else { return };
-        let Some(count) = self.by_ip.get_mut(&ip) else { return };
-        *count -= 1;
-        if *count == 0 {
-            self.by_ip.remove(&ip);
-        }
     }
 
     /// The connections that carry requests.
@@ -224,6 +308,8 @@ mod tests {
     /// Most connections are idle streams: one is this, and a client of the hub.
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Connection>() <= 64, "{}", size_of::<Connection>());
+        // mio keeps eight bytes more of a socket in debug builds.
+        let most = if cfg!(debug_assertions) { 72 } else { 64 };
+        assert!(size_of::<Connection>() <= most, "{}", size_of::<Connection>());
     }
 }

@@ -9,10 +9,10 @@ use super::phase::Phase;
 use super::server::Server;
 use crate::api::{self, Context, Decision, Incoming, Refusal};
 use crate::bus::Receipt;
-use crate::http::{Close, Event, Request, Response};
+use crate::http::{Close, CloseReason, Event, Request, Response};
 use crate::hub::{self, Subscription};
 use crate::key::Key;
-use crate::limits::{LINGER_BYTES, LINGER_TIME, STREAM_INPUT_BYTES};
+use crate::limits::{LINGER_BYTES, LINGER_TIME, Limit, STREAM_BACKLOG_BYTES, STREAM_INPUT_BYTES};
 
 /// What reading from a socket gave.
 enum Input {
@@ -144,6 +144,7 @@ impl Server {
         }
         self.poll_closes(key);
         self.arm(key);
+        self.account(key);
         let Some(connection) = self.connections.get(key) else { return };
         let State::Http(exchange) = &connection.state else { return };
         let may_read = connection.is_readable && exchange.http.wants_input();
@@ -159,6 +160,7 @@ impl Server {
                 Some(Decision::Respond(response)) => self.respond(key, response),
                 Some(Decision::Stream(head, subscription)) => self.begin_stream(key, head, subscription),
                 Some(Decision::ReadBody(incoming)) => {
+                    self.make_room(request.body);
                     let Some(exchange) = self.connections.exchange_mut(key) else { return };
                     exchange.incoming = Some(incoming);
                     exchange.http.accept_body(self.now.mono, &self.config.limits);
@@ -175,11 +177,9 @@ impl Server {
     /// A body came whole: it is published, or changes the mode.
     fn handle_body(&mut self, key: Key, body: &[u8]) {
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
-        let published = match &exchange.incoming {
-            None => return,
-            Some(Incoming::Publish(publishing)) => {
-                publishing.batch(&self.intake, body, self.bus.numbering(), self.now)
-            }
+        match &exchange.incoming {
+            None => {}
+            Some(Incoming::Publish(_)) => self.publish(key, body),
             Some(Incoming::Mode) => {
                 exchange.incoming = None;
                 let response = api::wished_mode(body).map_or_else(
@@ -190,21 +190,20 @@ impl Server {
                         api::mode_changed(old, mode)
                     },
                 );
-                return self.respond(key, response);
+                self.respond(key, response);
             }
-        };
-        match published {
-            Ok(batch) => self.bus.submit(key, batch, self.now.mono),
-            Err(response) => self.respond(key, response),
         }
     }
 
     fn decide(&mut self, key: Key, request: &Request) -> Option<Decision> {
+        let is_within = self.attribute(key, request);
+        let standing = self.standing(key);
         let connection = self.connections.get(key)?;
-        let (peer, side, is_over_cap) = (connection.peer(), connection.side, connection.is_over_cap);
+        let (peer, client) = (connection.peer(), connection.client());
+        let (side, is_over_cap) = (connection.side, connection.is_over_cap);
         let refusal = match self.phase {
             Phase::Draining { .. } => Some(Refusal::Draining),
-            _ if is_over_cap => Some(Refusal::Full),
+            _ if is_over_cap || !is_within => Some(Refusal::Full),
             _ => None,
         };
         let view = View {
@@ -223,8 +222,10 @@ impl Server {
             denials: &mut self.denials,
             node: &view,
             peer,
+            client,
             side,
             refusal,
+            standing,
             is_ending: self.phase != Phase::Running,
             jitter: self.random.f64(),
             now: self.now,
@@ -240,7 +241,7 @@ impl Server {
         self.serve(key);
     }
 
-    fn respond(&mut self, key: Key, response: Response) {
+    pub(super) fn respond(&mut self, key: Key, response: Response) {
         self.count_request(response.status());
         // Whoever would ask once more on this connection might do so when it is gone (RFC 9112 section 9.6).
         let ends = self.phase != Phase::Running;
@@ -249,15 +250,24 @@ impl Server {
         exchange.http.respond(response, self.now.mono, &self.config.limits);
     }
 
-    fn count_request(&mut self, status: u16) {
+    pub(super) fn count_request(&mut self, status: u16) {
         *self.hub.metrics_mut().requests.entry(status).or_default() += 1;
     }
 
     /// The connection carries nothing but events from now on; what was for requests is let go.
     fn begin_stream(&mut self, key: Key, head: Vec<u8>, subscription: Subscription) {
+        self.send_answers(key);
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        if exchange.http.output().len() > STREAM_BACKLOG_BYTES {
+            // It asked for much and does not read: nobody counts what a stream has waiting before its events.
+            self.hub.metrics_mut().count_limited(Limit::ParserBytes);
+            self.closing.push((key, CloseReason::Memory));
+            return;
+        }
         self.count_request(200);
+        self.connections.release(key);
         let Some(connection) = self.connections.get_mut(key) else { return };
-        log::debug!(address:% = connection.peer(); "stream opened");
+        log::debug!(address:% = connection.client(); "stream opened");
         let state = std::mem::replace(&mut connection.state, State::Stream { input_bytes: 0 });
         let State::Http(exchange) = state else { return };
         self.deadlines.set(key, exchange.deadline, None);
@@ -273,7 +283,7 @@ impl Server {
     }
 
     /// Sends what is answered; gives back whether the socket took anything.
-    fn send_answers(&mut self, key: Key) -> bool {
+    pub(super) fn send_answers(&mut self, key: Key) -> bool {
         let mut has_sent = false;
         loop {
             let Some(connection) = self.connections.get_mut(key) else { return has_sent };
@@ -298,7 +308,7 @@ impl Server {
         }
     }
 
-    fn poll_closes(&mut self, key: Key) {
+    pub(super) fn poll_closes(&mut self, key: Key) {
         loop {
             let Some(connection) = self.connections.get_mut(key) else { return };
             let State::Http(exchange) = &mut connection.state else { return };

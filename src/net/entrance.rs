@@ -201,13 +201,15 @@ impl Server {
     }
 
     fn admit(&mut self, transport: Transport, peer: Peer, side: Side) {
-        let cap_per_ip = self.config.limits.connections_per_ip;
-        let is_over_cap = !self.connections.has_room(peer, side, self.caps, cap_per_ip);
+        let is_proxied = self.guard.trusts(peer.ip());
+        let limit = self.limit_on(peer, side, is_proxied);
+        let is_over_cap = limit.is_some();
+        limit.inspect(|&limit| self.hub.metrics_mut().count_limited(limit));
         if is_over_cap && self.connections.over_cap() >= OVER_CAP {
             return self.count_refused();
         }
         let http = http::Connection::new(self.now.mono, &self.config.limits);
-        let key = self.connections.insert(transport, peer, side, is_over_cap, http);
+        let key = self.connections.insert(transport, peer, side, is_over_cap, is_proxied, http);
         let Some(connection) = self.connections.get_mut(key) else { return };
         let token = Token(key.pack() as usize);
         if let Err(error) = connection.transport.register(self.poll.registry(), token) {

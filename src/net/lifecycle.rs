@@ -97,6 +97,7 @@ impl Server {
         logging::set_level(config.log.level);
         self.settings = setup::settings(&config);
         self.gate = gate;
+        self.guard.set_options(&config);
         self.intake = setup::intake(&config);
         self.relay.redis.set_intake(self.intake.clone());
         self.bus.set_options(setup::bus(&config));

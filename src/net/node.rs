@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::connections::{Connection, Connections};
 use super::process;
-use crate::api::{Node, Peer, Rates};
+use crate::api::{Client, Node, Rates};
 use crate::clock::Mono;
 use crate::id::Instance;
 use crate::key::Key;
@@ -70,6 +70,7 @@ impl Node for View<'_> {
     fn gauges(&self) -> Gauges {
         Gauges {
             connections: self.connections.len(),
+            parser_bytes: self.connections.held().total(),
             redis_backlog: self.backlog,
             log_lines_dropped: logging::dropped(),
             resident_bytes: process::resident_bytes(),
@@ -78,8 +79,8 @@ impl Node for View<'_> {
         }
     }
 
-    fn peer(&self, key: Key) -> Option<Peer> {
-        self.connections.get(key).map(Connection::peer)
+    fn client(&self, key: Key) -> Option<Client> {
+        self.connections.get(key).map(Connection::client)
     }
 
     fn uptime(&self) -> Duration {

@@ -18,6 +18,7 @@ use super::budget;
 use super::clock::Clock;
 use super::connections::{Caps, Connections};
 use super::entrance::{Door, Entrance, REFUSED};
+use super::guard::Guard;
 use super::listener::{Listener, Options};
 use super::node::{Samples, Totals};
 use super::phase::{Ended, Phase};
@@ -36,6 +37,7 @@ use crate::hub::{CloseReason, Closed, Hub};
 use crate::id::Instance;
 use crate::intake::Intake;
 use crate::key::Key;
+use crate::limits::READ_BYTES;
 use crate::metrics::Metrics;
 use crate::redis::{self, Redis};
 use crate::throttle::Throttle;
@@ -124,6 +126,7 @@ pub struct Server {
     pub(super) signals: Signals,
     pub(super) poll: Poll,
     pub(super) entrance: Entrance,
+    pub(super) guard: Guard,
     pub(super) caps: Caps,
     pub(super) connections: Connections,
     pub(super) deadlines: Deadlines,
@@ -178,12 +181,13 @@ impl Server {
             signals,
             poll,
             entrance,
+            guard: Guard::new(&config),
             caps,
             connections: Connections::with_capacity(caps.public.min(1 << 20)),
             deadlines: Deadlines::default(),
             work: VecDeque::new(),
             closing: Vec::new(),
-            buffer: vec![0; budget::READ_BYTES].into(),
+            buffer: vec![0; READ_BYTES].into(),
             tick_at: now.mono,
             config,
             sources,
@@ -363,6 +367,7 @@ impl Server {
                 self.hub.metrics_mut().count_close(reason.name());
             }
         }
+        self.connections.assert_held();
     }
 
     fn close_stream(&mut self, closed: Closed) {
@@ -372,7 +377,7 @@ impl Server {
             true => (log::Level::Warn, "slow client closed"),
             false => (log::Level::Debug, "stream closed"),
         };
-        log::log!(level, address:% = connection.peer(), reason = reason.name(), lag_bytes, lag_events; "{what}");
+        log::log!(level, address:% = connection.client(), reason = reason.name(), lag_bytes, lag_events; "{what}");
         if matches!(closed.reason, CloseReason::Limit | CloseReason::Expired | CloseReason::Drained) {
             self.linger(closed.key);
         } else {
@@ -393,6 +398,13 @@ fn entrance(config: &Config, registry: &Registry, now: Mono) -> Result<Entrance,
     let admin = config.server.admin_listen.clone();
     let admin = admin.map(|at| door(ADMIN_LISTEN, at, setup::admin_listener(config), ADMIN_LISTENER));
     Ok(Entrance::new(public, admin.transpose()?, config.bus.mode.subscribes(), now))
+}
+
+/// The connections that there may be at once, on both sides.
+#[must_use]
+pub fn most_connections(config: &Config) -> usize {
+    let Caps { public, admin } = caps(config);
+    public + admin
 }
 
 /// The connections that the configuration and the descriptor limit, raised as far as it goes, allow.

@@ -5,6 +5,7 @@ use crate::api::{Cors, Settings};
 use crate::auth::{self, Gate};
 use crate::bus;
 use crate::config::Config;
+use crate::http::Hosts;
 use crate::intake::Intake;
 use crate::mapping::Map;
 
@@ -30,6 +31,7 @@ pub(super) fn settings(config: &Config) -> Settings {
         cors: Cors::new(config.cors.origins.clone()),
         filters: config.limits.filters,
         open_tenants: config.auth.open_tenants,
+        hosts: Hosts::new(&config.server.hosts),
     }
 }
 

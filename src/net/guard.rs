@@ -1,0 +1,167 @@
+//! The limits that take more than one connection to reach: who comes too fast, who publishes too fast, and who
+//! holds the most memory when all together hold too much.
+//!
+//! Which limits there are is said in `limits`; what a client is told, in `api`.
+
+use std::net::IpAddr;
+
+use super::server::Server;
+use crate::address::{Trusted, counted};
+use crate::api::{Peer, Side, Standing};
+use crate::clock::Mono;
+use crate::config::Config;
+use crate::http::{BodyKind, Event, Request};
+use crate::key::Key;
+use crate::limits::{Limit, Limits, Pace};
+use crate::rate::{Gate, Over, Rates, Whose};
+
+/// See the top of this file.
+pub(super) struct Guard {
+    trusted: Trusted,
+    accepts: Gate<IpAddr>,
+    publishes: Gate<IpAddr>,
+}
+
+impl Guard {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            trusted: Trusted::new(&config.server.trusted_proxies),
+            accepts: Gate::new(accepts(&config.limits)),
+            publishes: Gate::new(publishes(&config.limits)),
+        }
+    }
+
+    /// Takes another configuration over. Connections that are open stay trusted or not.
+    pub(super) fn set_options(&mut self, config: &Config) {
+        self.trusted = Trusted::new(&config.server.trusted_proxies);
+        self.accepts.set_rates(accepts(&config.limits));
+        self.publishes.set_rates(publishes(&config.limits));
+    }
+
+    /// Whether this peer's word about its clients is taken.
+    pub(super) fn trusts(&self, peer: Option<IpAddr>) -> bool {
+        self.trusted.trusts(peer)
+    }
+
+    /// Lets a connection in, unless connections come too fast; those of a trusted proxy are of many clients.
+    pub(super) fn accept(&mut self, ip: Option<IpAddr>, now: Mono) -> Result<(), Limit> {
+        self.accepts.take(ip.map(counted), 1, now).map_err(|over| match over.whose {
+            Whose::All => Limit::AcceptRate,
+            Whose::Each => Limit::AcceptRatePerIp,
+        })
+    }
+}
+
+fn accepts(limits: &Limits) -> Rates {
+    rates(limits.accept, limits.accept_per_ip, limits)
+}
+
+fn publishes(limits: &Limits) -> Rates {
+    rates(limits.publish, limits.publish_per_ip, limits)
+}
+
+const fn rates(all: Pace, each: Pace, limits: &Limits) -> Rates {
+    Rates { all: all.rate(), each: each.rate(), keys: limits.rate_addresses }
+}
+
+impl Server {
+    /// The limit that a connection is beyond, if any.
+    pub(super) fn limit_on(&mut self, peer: Peer, side: Side, is_proxied: bool) -> Option<Limit> {
+        let (has_room, is_admin) = (self.connections.has_room(side, self.caps), side == Side::Admin);
+        match (has_room, is_admin) {
+            (false, false) => return Some(Limit::Connections),
+            (false, true) => return Some(Limit::AdminConnections),
+            // Operators are not to be kept out by the limits on strangers.
+            (true, true) => return None,
+            (true, false) => {}
+        }
+        let (ip, cap) = (peer.ip().filter(|_| !is_proxied), self.config.limits.connections_per_ip);
+        if ip.is_some_and(|ip| !self.connections.per_address().has_room(ip, cap)) {
+            return Some(Limit::ConnectionsPerIp);
+        }
+        self.guard.accept(ip, self.now.mono).err()
+    }
+
+    /// Finds out whom a request is from, where a trusted proxy passes it on, and counts the connection for that
+    /// client; false when that one has too many.
+    pub(super) fn attribute(&mut self, key: Key, request: &Request) -> bool {
+        if !self.connections.get(key).is_some_and(|connection| connection.is_proxied()) {
+            return true;
+        }
+        let forwarded = request.elements("x-forwarded-for");
+        let client = self.guard.trusted.client(forwarded.into_iter());
+        let has_room = self.connections.attribute(key, client, self.config.limits.connections_per_ip);
+        if !has_room {
+            self.hub.metrics_mut().count_limited(Limit::ConnectionsPerIp);
+        }
+        has_room
+    }
+
+    /// What limits would say to a request now.
+    pub(super) fn standing(&mut self, key: Key) -> Standing {
+        // Its own head is a request that is being decided on now, and no longer to be spared.
+        self.connections.account(key);
+        let held = self.connections.held();
+        let taken = held.total() - held.spare();
+        Standing {
+            publishing: self.may_publish(key),
+            room_bytes: self.config.limits.parser_bytes.saturating_sub(taken),
+            body_bytes: self.config.limits.body_bytes,
+        }
+    }
+
+    /// Whether a single event would be let through.
+    pub(super) fn may_publish(&self, key: Key) -> Result<(), Over> {
+        let client = self.connections.get(key).and_then(|connection| connection.limited_as());
+        self.guard.publishes.check(client.map(counted).as_ref(), 1, self.now.mono)
+    }
+
+    /// Lets a batch of so many events through, unless it comes too fast.
+    pub(super) fn let_publish(&mut self, key: Key, events: usize) -> Result<(), Over> {
+        let client = self.connections.get(key).and_then(|connection| connection.limited_as());
+        self.guard.publishes.take(client.map(counted), events as u64, self.now.mono)
+    }
+
+    /// Makes room for a body that `standing` had room for: unfinished heads and answers that nobody takes go first.
+    pub(super) fn make_room(&mut self, body: BodyKind) {
+        let bytes = body.bytes_to_expect(self.config.limits.body_bytes);
+        while self.connections.held().total() + bytes > self.config.limits.parser_bytes {
+            let Some(key) = self.connections.held().largest_but_bodies() else { return };
+            self.shed(key);
+        }
+    }
+
+    /// A body that holds no events is work, too: it counts as one.
+    pub(super) fn charge_useless(&mut self, key: Key) {
+        let client = self.connections.get(key).and_then(|connection| connection.limited_as());
+        // Who is beyond the limit is told so at the next request.
+        let _ = self.guard.publishes.take(client.map(counted), 1, self.now.mono);
+    }
+
+    /// Takes note of what a connection holds now. Where all together hold too much, whoever holds the most is closed.
+    pub(super) fn account(&mut self, key: Key) {
+        self.connections.account(key);
+        while self.connections.held().total() > self.config.limits.parser_bytes {
+            let largest = self.connections.held().largest();
+            let Some(key) = largest.or_else(|| self.connections.would_shed(key).then_some(key)) else {
+                return;
+            };
+            self.shed(key);
+        }
+    }
+
+    fn shed(&mut self, key: Key) {
+        self.hub.metrics_mut().count_limited(Limit::ParserBytes);
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        exchange.http.shed(self.now.mono);
+        if let Some(Event::Rejected { status, .. }) =
+            exchange.http.poll_event(self.now.mono, &self.config.limits)
+        {
+            self.count_request(status);
+        }
+        self.send_answers(key);
+        self.poll_closes(key);
+        self.arm(key);
+        self.connections.account(key);
+    }
+}

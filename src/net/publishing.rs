@@ -1,0 +1,41 @@
+//! A body that is published: let through or not, decoded, handed to the bus.
+
+use super::server::Server;
+use crate::api::Incoming;
+use crate::key::Key;
+use crate::rate::Over;
+
+impl Server {
+    /// Publishes a body that came whole. Whoever has to wait in any case costs no decoding.
+    pub(super) fn publish(&mut self, key: Key, body: &[u8]) {
+        if let Err(over) = self.may_publish(key) {
+            return self.refuse_to_publish(key, &over);
+        }
+        let now = self.now;
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        let Some(Incoming::Publish(publishing)) = &exchange.incoming else { return };
+        let batch = match publishing.batch(&self.intake, body, self.bus.numbering(), now) {
+            Ok(batch) => batch,
+            Err(response) => {
+                self.charge_useless(key);
+                return self.respond(key, response);
+            }
+        };
+        if let Err(over) = self.let_publish(key, batch.items.len()) {
+            return self.refuse_to_publish(key, &over);
+        }
+        if let Some(exchange) = self.connections.exchange_mut(key) {
+            exchange.http.lend(batch.memory_bytes());
+        }
+        self.bus.submit(key, batch, now.mono);
+    }
+
+    fn refuse_to_publish(&mut self, key: Key, over: &Over) {
+        self.hub.metrics_mut().count_limited(over.publish_limit());
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        if let Some(Incoming::Publish(publishing)) = &exchange.incoming {
+            let response = publishing.refused(over);
+            self.respond(key, response);
+        }
+    }
+}

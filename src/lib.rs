@@ -18,6 +18,7 @@ pub mod key;
 pub mod limits;
 pub mod logging;
 pub mod mapping;
+pub mod memory;
 pub mod metrics;
 pub mod net;
 pub mod rate;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ssecast::config::{self, Config, Invocation, Origins, Sources};
+use ssecast::memory::WorstCase;
 use ssecast::net::{self, Ended, Server};
 use ssecast::{logging, redis};
 
@@ -41,7 +42,8 @@ fn check(config: &Config, origins: &Origins) -> ExitCode {
             for warning in config::warnings(config, config.bus.mode) {
                 let _ = writeln!(io::stderr(), "warning: {warning}");
             }
-            print(&config::render_check(config, origins))
+            let memory = WorstCase::of(config, net::most_connections(config)).render();
+            print(&(config::render_check(config, origins) + &memory + &config::notes(config)))
         }
         Err(problem) => fail(&problem, EXIT_CONFIG),
     }

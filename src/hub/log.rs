@@ -31,9 +31,12 @@ pub use locate::{Place, Whose};
 use races::Races;
 
 /// Bytes of a segment; a larger frame gets a segment of its own.
-const SEGMENT_BYTES: usize = 256 * KIB;
+pub const SEGMENT_BYTES: usize = 256 * KIB;
 /// Bytes kept at least, however short the history: what is published in one turn is still to be sent.
-const IN_FLIGHT_BYTES: usize = 4 * MIB;
+pub const IN_FLIGHT_BYTES: usize = 4 * MIB;
+/// Bytes of memory that is known of a frame at most, beside its topics: its place in a queue and in a hash table, both
+/// half empty at worst.
+pub const FRAME_BYTES: usize = 2 * size_of::<Frame>() + 3 * size_of::<(Fingerprint, u64)>();
 
 struct Segment {
     start: u64,

@@ -34,7 +34,7 @@ pub use crate::intake::DataStyle;
 pub use close::{CloseReason, Closed};
 pub use gather::Gather;
 pub use index::Index;
-pub use log::{Counts, Frame, FrameKind, Log, Place, Whose};
+pub use log::{Counts, FRAME_BYTES, Frame, FrameKind, IN_FLIGHT_BYTES, Log, Place, SEGMENT_BYTES, Whose};
 pub use options::{HeartbeatStyle, Options};
 pub use outbox::Outbox;
 pub use sweep::Wire;
@@ -52,6 +52,9 @@ use expiry::Expiries;
 use heartbeat::Heartbeat;
 use schedule::Drain;
 use sweep::Pass;
+
+/// Bytes of memory that a client takes, but for its filters: its entry in a slab that may be half empty.
+pub const CLIENT_BYTES: usize = 2 * size_of::<Client>();
 
 /// What a client asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -102,6 +102,11 @@ impl Host {
         format!("exec ip netns exec {self} \"$0\" \"$@\"")
     }
 
+    /// Has `ip` change its network; whether that was possible.
+    pub(crate) fn configure(&self, words: &str) -> bool {
+        ip(&format!("-n {self} {words}"))
+    }
+
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]).stdin(Stdio::null()).stderr(Stdio::null());

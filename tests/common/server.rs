@@ -298,7 +298,7 @@ impl Drop for Server {
 /// `listening on ADDRESS` in a log of any format.
 fn listening_line(log: &str) -> Option<SocketAddr> {
     let rest = log.split("listening on ").nth(1)?;
-    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')?;
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit() && !".:[]".contains(c))?;
     rest[..end].trim_end_matches('.').parse().ok()
 }
 

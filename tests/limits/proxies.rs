@@ -212,7 +212,7 @@ fn the_mode_cannot_be_changed_by_a_proxy_however_trusted() {
 fn by_a_socket_file() {
     let dir = TestDir::new("socket");
     let path = dir.path().join("admin.sock");
-    let server = Setup::new()
+    let _server = Setup::new()
         .flag("--server-admin-listen", &format!("unix:{}", path.display()))
         .flag("--server-trusted-proxies", "unix")
         .flag("--limits-accept-rate", "1")

@@ -3,7 +3,9 @@
 pub mod api;
 pub mod auth;
 pub mod bus;
+pub mod client;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod deadlines;
 pub mod envelope;

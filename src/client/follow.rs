@@ -40,8 +40,10 @@ pub struct Wish {
 pub enum Step {
     /// The stream is open.
     Connected {
-        /// The id that it resumes after.
+        /// The id that it goes on after.
         after: Option<String>,
+        /// It was open before.
+        again: bool,
     },
     /// This came.
     Items(Vec<Item>),
@@ -139,11 +141,11 @@ impl Follow {
         let id = Some(&self.last_id).filter(|id| !id.is_empty());
         let header = id.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
         let body = self.client.stream(&parameters, header.as_ref())?;
-        self.has_connected = true;
+        let again = mem::replace(&mut self.has_connected, true);
         let parser = Parser::new(&self.last_id);
         let stream = Stream { reader: body.into_reader(), parser, has_begun: false };
         self.state = State::Open(Box::new(stream));
-        Ok(Step::Connected { after: id.cloned() })
+        Ok(Step::Connected { after: id.cloned(), again })
     }
 
     fn read(&mut self, mut stream: Box<Stream>) -> Result<Vec<Item>, Error> {

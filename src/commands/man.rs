@@ -21,31 +21,34 @@ pub(super) fn command() -> Command {
 /// # Errors
 /// None, as it is written into memory.
 pub(super) fn page(matches: &ArgMatches, mut program: Command) -> io::Result<String> {
-    program = program.disable_help_subcommand(true);
     program.build();
     let name = matches.get_one::<String>("command").map(String::as_str);
     let help = ALL.into_iter().find(|help| Some(help.name) == name).unwrap_or(&PROGRAM);
     let command = program.find_subcommand(help.name).unwrap_or(&program).clone();
     let title = if help.name.is_empty() { "ssecast".to_owned() } else { format!("ssecast-{}", help.name) };
-    let man = Man::new(command.clone().display_name(&title).about(help.about))
-        .title(title.to_uppercase())
-        .manual("ssecast")
-        .source(concat!("ssecast ", env!("CARGO_PKG_VERSION")));
-    let mut page = Vec::new();
-    man.render_title(&mut page)?;
+    let man = Man::new(command.clone().display_name(&title).about(help.about));
+    // Written here, as an empty date is lost elsewhere: the version says more than a day.
+    let version = env!("CARGO_PKG_VERSION");
+    let mut page =
+        format!(".TH {} 1 \"\" \"ssecast {version}\" \"ssecast\"\n", title.to_uppercase()).into_bytes();
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
-    described(help).to_writer(&mut page)?;
+    page.extend_from_slice(beginning(help, command.clone()).to_roff().as_bytes());
     man.render_options_section(&mut page)?;
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    ending(help).to_writer(&mut page)?;
+    page.extend_from_slice(ending(help).to_roff().as_bytes());
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
-fn described(help: &Help) -> Roff {
+fn beginning(help: &Help, mut command: Command) -> Roff {
     let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    // As in `--help`: with every option it would be a wall.
+    let usage = command.render_usage().to_string();
+    let words: Vec<&str> = usage.trim_start_matches("Usage:").split_whitespace().collect();
+    let typed = words.iter().take_while(|word| !word.starts_with(['[', '<'])).count();
+    roff.text([bold(words[..typed].join(" ")), roman(format!(" {}", words[typed..].join(" ")))]);
     roff.control("SH", ["DESCRIPTION"]);
     roff.text([roman(format!("{}.", help.about))]);
     if !help.more.is_empty() {

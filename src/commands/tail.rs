@@ -57,8 +57,9 @@ pub(super) fn command() -> Command {
             ),
             word("color", "WHEN")
                 .value_parser(["auto", "always", "never"])
+                .hide_possible_values(true)
                 .default_value("auto")
-                .help("Use colours; auto: on a terminal, unless NO_COLOR is set"),
+                .help("Use colours: auto (on a terminal, unless NO_COLOR is set), always, never"),
             switch("quiet").short('q').help("Say nothing about the connection, but for errors"),
         ])
         .args([
@@ -161,7 +162,7 @@ struct State {
 impl State {
     fn say(&self, tint: Tint, what: &str, more: &str) {
         if !self.quiet {
-            say(&format!("{} {}", self.paint.paint(tint, what), harmless(more)));
+            say(&format!("{}: {}", self.paint.paint(tint, what), harmless(more)));
         }
     }
 }
@@ -178,12 +179,14 @@ impl Tail {
                 return self.end(why);
             }
             match step {
-                Step::Connected { after: None } => {
-                    self.state.say(Tint::Good, "connected", &self.address.to_string());
-                }
-                Step::Connected { after: Some(id) } => {
-                    let what = format!("{}, after {id}", self.address);
-                    self.state.say(Tint::Good, "resumed", &what);
+                Step::Connected { after, again } => {
+                    let place = match after.as_deref() {
+                        None => String::new(),
+                        Some("earliest") => ", from the first event that is kept".to_owned(),
+                        Some(id) => format!(", after {id}"),
+                    };
+                    let what = if again && after.is_some() { "resumed" } else { "connected" };
+                    self.state.say(Tint::Good, what, &format!("{}{place}", self.address));
                 }
                 Step::Items(items) => {
                     if let Err(error) = self.print(&items) {
@@ -249,7 +252,7 @@ impl Tail {
     fn tell_where(&self) {
         let id = self.follow.last_id();
         if !id.is_empty() && id != "earliest" {
-            self.state.say(Tint::Dim, "ended", &format!("to go on from here: --since {id}"));
+            self.state.say(Tint::Dim, "ended", &format!("to go on from here, --since {id}"));
         }
     }
 }

@@ -61,6 +61,11 @@ impl Running {
         Self { stdin: child.stdin.take(), child, stdout, stderr, readers }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has printed so far.
     pub(crate) fn stdout(&self) -> String {
         self.stdout.get()

@@ -181,7 +181,7 @@ mod tests {
         }
         assert!(serve.contains("[default: 15s]"), "{serve}");
         assert!(!printed(&["check", "--help"]).contains("--reference"));
-        assert!(printed(&["check", "--reference"]).contains("| `stream.heartbeat` |"));
+        assert!(printed(&["check", "--reference"]).contains("### `stream.heartbeat`"));
         assert_eq!(printed(&["--version"]), format!("ssecast {}\n", env!("CARGO_PKG_VERSION")));
     }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use common::DEADLINE;
 use common::api::metric;
@@ -18,6 +19,7 @@ use common::port::Port;
 use common::scripted::{Answer, Scripted, answer};
 use common::server::{BINARY, Server, Setup};
 use common::stream::{Stream, data_of};
+use common::tokens::{SECRET, claims, hs256};
 
 /// A stream from the first event on.
 fn all(server: &Server) -> Stream {
@@ -286,6 +288,25 @@ fn a_server_that_is_not_there_is_an_error_with_what_to_do() {
         let ended = run(["publish", "--url", &server.url(""), "--event-type=a", "--id=1", "--payload=1"]);
         assert_eq!(ended.code, 1, "{status}: {}", ended.stderr);
         assert!(ended.stderr.contains(advice), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_token_lets_it_publish_and_says_for_whom() {
+    let server = Setup::new().config(&format!("[[auth.jwt]]\nalg = \"HS256\"\nkey = \"{SECRET}\"\n")).start();
+    let token = hs256(&claims(json!({ "publish": true, "topics": ["orders/*"] })));
+    let event = ["--event-type=a", "--id=1", "--payload=1", "--topic"];
+    let publish = |args: &[&str]| self::publish(&server, &[&event[..], args].concat());
+    let ended = publish(&["orders/1", "--token", &token]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = publish(&["other", "--token", &token]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("403 Forbidden") && ended.stderr.contains("topics"), "{}", ended.stderr);
+    for args in [&["orders/1"][..], &["orders/1", "--token", "wrong"]] {
+        let ended = publish(args);
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains("401 Unauthorized"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("give a token with --token-file FILE"), "{}", ended.stderr);
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use common::api::{clients, publish, publish_lines};
 use common::certificates::Certificates;
@@ -19,6 +19,7 @@ use common::port::Port;
 use common::proxy::FaultProxy;
 use common::scripted::{Answer, Scripted, answer, stream};
 use common::server::{BINARY, Server, Setup};
+use common::tokens::{SECRET, hs256, seconds_from_now};
 use common::{DEADLINE, wait_until};
 
 /// Follows a server; the stream is open when this returns.
@@ -334,6 +335,20 @@ fn tokens_and_headers_are_sent_and_never_shown() {
     let refused = run(["tail", &url, "--token", "a secret"]);
     assert_eq!(refused.code, 2);
     assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_stream_ends_with_its_token_and_the_next_one_is_refused() {
+    let server = Setup::new().config(&format!("[[auth.jwt]]\nalg = \"HS256\"\nkey = \"{SECRET}\"\n")).start();
+    let address = server.addr().to_string();
+    let token =
+        |seconds| hs256(&json!({ "exp": seconds_from_now(seconds), "ssecast": { "subscribe": true } }));
+    let tail = Running::start(ssecast(["tail", &address, "--token", &token(2)]));
+    tail.wait_for_stderr("connected: ");
+    let ended = tail.end();
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("lost: ") && ended.stderr.contains("401 Unauthorized"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--token-file"), "{}", ended.stderr);
 }
 
 #[test]

@@ -338,17 +338,27 @@ fn tokens_and_headers_are_sent_and_never_shown() {
 }
 
 #[test]
-fn a_stream_ends_with_its_token_and_the_next_one_is_refused() {
-    let server = Setup::new().config(&format!("[[auth.jwt]]\nalg = \"HS256\"\nkey = \"{SECRET}\"\n")).start();
+fn a_stream_that_ends_with_its_token_goes_on_with_a_new_one_in_the_file() {
+    let config = format!("[auth]\nleeway = \"0s\"\n[[auth.jwt]]\nalg = \"HS256\"\nkey = \"{SECRET}\"\n");
+    let server = Setup::new().flag("--stream-retry", "50ms").config(&config).start();
     let address = server.addr().to_string();
     let token =
         |seconds| hs256(&json!({ "exp": seconds_from_now(seconds), "ssecast": { "subscribe": true } }));
-    let tail = Running::start(ssecast(["tail", &address, "--token", &token(2)]));
+    let dir = TestDir::new("tail");
+    let file = dir.write("token", &token(4));
+    let tail = Running::start(ssecast(["tail", &address, "--token-file", file.to_str().unwrap()]));
     tail.wait_for_stderr("connected: ");
+    dir.write("token", &token(8));
+    tail.wait_for_stderr("lost: ");
+    // And nobody replaces the second one.
     let ended = tail.end();
+    assert_eq!(ended.stderr.matches("lost: ").count(), 2, "{}", ended.stderr);
     assert_eq!(ended.code, 1, "{}", ended.stderr);
-    assert!(ended.stderr.contains("lost: ") && ended.stderr.contains("401 Unauthorized"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("--token-file"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("401 Unauthorized") && ended.stderr.contains("--token-file"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

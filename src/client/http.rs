@@ -125,10 +125,7 @@ impl Client {
     /// # Errors
     /// No connection, no answer, or another answer.
     pub fn post(&self, content_type: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut request = self.agent.post(self.address.url(&[]));
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
+        let request = self.marked(self.agent.post(self.address.url(&[])))?;
         let sent =
             request.header("Content-Type", content_type).header("Accept", "application/json").send(body);
         let mut response = sent.map_err(Error::of)?;

@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::{fmt, fs};
+use std::{fmt, fs, io};
 
 use clap::ArgMatches;
 
@@ -110,7 +110,13 @@ impl Layers {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => return self.problems.push(format!("the configuration file {shown} is not UTF-8")),
             Err(error) => {
-                return self.problems.push(format!("cannot read the configuration file {shown}: {error}"));
+                let advice = match error.kind() {
+                    io::ErrorKind::NotFound => format!("; `ssecast check > {shown}` makes one"),
+                    _ => String::new(),
+                };
+                return self
+                    .problems
+                    .push(format!("cannot read the configuration file {shown}: {error}{advice}"));
             }
         };
         let parsed = file::parse(&text);

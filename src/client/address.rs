@@ -115,12 +115,6 @@ impl Address {
         &self.authority
     }
 
-    /// The host alone.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
     /// Whether it is https.
     #[must_use]
     pub const fn is_tls(&self) -> bool {

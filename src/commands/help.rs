@@ -12,8 +12,6 @@ pub(super) struct Help {
     pub(super) examples: &'static [(&'static str, &'static str)],
     /// Exit codes.
     pub(super) exit: &'static [(&'static str, &'static str)],
-    /// What is to be said last.
-    pub(super) last: &'static str,
 }
 
 impl Help {
@@ -28,9 +26,6 @@ impl Help {
             for (code, meaning) in self.exit {
                 text += &format!("  {code:<9} {meaning}\n");
             }
-        }
-        if !self.last.is_empty() {
-            text += &format!("\n{}\n", self.last);
         }
         text.truncate(text.trim_end().len());
         text
@@ -62,7 +57,6 @@ pub(super) const PROGRAM: Help = Help {
         ("3", "publish: an event was refused"),
         ("98", "serve: the address is in use"),
     ],
-    last: "",
 };
 
 pub(super) const SERVE: Help = Help {
@@ -87,7 +81,6 @@ pub(super) const SERVE: Help = Help {
         ("2", "a wrong command line or configuration"),
         ("98", "the address is in use"),
     ],
-    last: "",
 };
 
 pub(super) const CHECK: Help = Help {
@@ -101,7 +94,6 @@ pub(super) const CHECK: Help = Help {
         ("ssecast check > ssecast.toml", "Start a file of one's own."),
     ],
     exit: &[("0", "it can be used"), ("2", "it cannot; every problem is named")],
-    last: "",
 };
 
 pub(super) const TAIL: Help = Help {
@@ -132,7 +124,6 @@ pub(super) const TAIL: Help = Help {
         ("2", "a wrong command line"),
         ("130, 143", "ended by SIGINT (Ctrl-C), by SIGTERM"),
     ],
-    last: "",
 };
 
 pub(super) const PUBLISH: Help = Help {
@@ -167,7 +158,6 @@ pub(super) const PUBLISH: Help = Help {
         ("3", "an envelope is invalid, or the server refused one; its line is named"),
         ("130, 143", "ended by SIGINT (Ctrl-C), by SIGTERM, after the batch under way"),
     ],
-    last: "",
 };
 
 pub(super) const COMPLETIONS: Help = Help {
@@ -183,7 +173,6 @@ pub(super) const COMPLETIONS: Help = Help {
         ("ssecast completions fish > ~/.config/fish/completions/ssecast.fish", "For fish."),
     ],
     exit: &[],
-    last: "",
 };
 
 pub(super) const MAN: Help = Help {
@@ -195,7 +184,6 @@ pub(super) const MAN: Help = Help {
         ("ssecast man tail > ssecast-tail.1", "The page of a command, to install it."),
     ],
     exit: &[],
-    last: "",
 };
 
 /// Those of every command, in the order of `--help`.

@@ -45,8 +45,8 @@ pub(super) const PROGRAM: Help = Help {
             "In a third one: publish an event.",
         ),
         (
-            "ssecast --config ssecast.toml --log-level debug",
-            "Serve with a file; a flag goes before the file.",
+            "ssecast --config ssecast.toml --listen 127.0.0.1:9000",
+            "Serve with a file, on another port: a flag goes before the file.",
         ),
         ("ssecast check > ssecast.toml", "Start a file of one's own."),
     ],

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ssecast::bus::Mode;
-use ssecast::config::{self, Config, Invocation, Origin, Sources};
+use ssecast::commands::{self, Invocation};
+use ssecast::config::{self, Config, Origin, Sources};
 use ssecast::hub::{DataStyle, HeartbeatStyle};
 use ssecast::logging::LogFormat;
 
@@ -42,7 +43,7 @@ impl Drop for TempFile {
 fn load(args: &[&str], env: &[(&str, &str)]) -> Result<Invocation, String> {
     let args = std::iter::once("ssecast").chain(args.iter().copied()).map(OsString::from);
     let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    config::load(args, env).map_err(|failure| failure.message().to_owned())
+    commands::parse(args, env).map_err(|failure| failure.message().to_owned())
 }
 
 fn serve(args: &[&str], env: &[(&str, &str)]) -> (Config, Sources) {

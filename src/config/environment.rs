@@ -12,6 +12,8 @@ use super::value::{Value, quote};
 
 /// The variable that names the file.
 pub(super) const FILE: &str = "SSECAST_CONFIG";
+/// The variable that holds a token of the client commands; it says nothing about a server.
+pub const TOKEN_VARIABLE: &str = "SSECAST_TOKEN";
 /// What our variables start with.
 const PREFIX: &str = "SSECAST_";
 
@@ -45,7 +47,7 @@ pub(super) fn read(
                 Ok(text) => found.values.push((index, Value::Word(text))),
                 Err(_) => problems.push(format!("{} (environment {name}) is not UTF-8", KEYS[index].name)),
             }
-        } else if !is_service_link(&name) {
+        } else if name != TOKEN_VARIABLE && !is_service_link(&name) {
             problems.push(format!("unknown environment variable {}{}", quote(&name), hint(&name)));
         }
     }
@@ -89,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_sets_is_ignored() {
+    fn what_kubernetes_sets_and_clients_read_is_ignored() {
         let links = [
             "SSECAST_SERVICE_HOST",
             "SSECAST_SERVICE_PORT",
@@ -101,6 +103,7 @@ mod tests {
             "SSECAST_CANARY_PORT_80_TCP_PROTO",
             "SSECASTLE",
             "PATH",
+            TOKEN_VARIABLE,
         ];
         assert_eq!(problems(&links), Vec::<String>::new());
     }

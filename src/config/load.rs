@@ -4,26 +4,16 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::{fmt, fs};
+use std::{fmt, fs, io};
 
-use super::cli::{self, Line, Parsed};
+use clap::ArgMatches;
+
+use super::cli::{self, Line};
 use super::environment::{self, Environment};
 use super::keys::KEYS;
 use super::origin::{Origin, Origins};
-use super::reference::render_reference;
 use super::value::Value;
 use super::{Config, file, validate};
-
-/// What a command line asks for.
-#[derive(Debug)]
-pub enum Invocation {
-    /// `ssecast`, `ssecast serve`.
-    Serve(Box<Config>, Sources),
-    /// `ssecast check`.
-    Check(Box<Config>, Origins),
-    /// `--help`, `--version`: this goes to standard output.
-    Print(String),
-}
 
 /// A wrong command line or configuration: nothing was started. Never helped by trying again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +22,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A failure with this text, which ends with a line end.
+    pub(crate) const fn new(message: String) -> Self {
+        Self { message }
+    }
+
     /// All problems, a line each.
     fn of(problems: &[String]) -> Self {
         Self { message: problems.iter().map(|problem| format!("error: {problem}\n")).collect() }
@@ -115,7 +110,13 @@ impl Layers {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => return self.problems.push(format!("the configuration file {shown} is not UTF-8")),
             Err(error) => {
-                return self.problems.push(format!("cannot read the configuration file {shown}: {error}"));
+                let advice = match error.kind() {
+                    io::ErrorKind::NotFound => format!("; `ssecast check > {shown}` makes one"),
+                    _ => String::new(),
+                };
+                return self
+                    .problems
+                    .push(format!("cannot read the configuration file {shown}: {error}{advice}"));
             }
         };
         let parsed = file::parse(&text);
@@ -145,25 +146,21 @@ impl Layers {
     }
 }
 
-/// Reads a command line (the program's name first) and an environment, and the file that they name.
+/// Reads the options of a command line (those of `inner`, a command's, go before those ahead of it) and an
+/// environment, and the file that they name.
 ///
 /// # Errors
 ///
-/// When a flag, a variable, a key or a value is unknown or not allowed, or the file cannot be read. The
-/// message names all of them and where they stand. Nothing is opened but the file.
+/// When a variable, a key or a value is unknown or not allowed, or the file cannot be read. The message names all
+/// of them and where they stand. Nothing is opened but the file.
 pub fn load(
-    args: impl IntoIterator<Item = OsString>,
+    outer: &ArgMatches,
+    inner: Option<&ArgMatches>,
     env: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Invocation, Failure> {
-    let (line, check) = match cli::parse(args).map_err(|message| Failure { message })? {
-        Parsed::Print(text) => return Ok(Invocation::Print(text)),
-        Parsed::Reference => return Ok(Invocation::Print(render_reference())),
-        Parsed::Serve(line) => (line, false),
-        Parsed::Check(line) => (line, true),
-    };
+) -> Result<(Config, Origins, Sources), Failure> {
     let mut problems = Vec::new();
     let environment = environment::read(env, &mut problems);
-    let sources = Sources { line, environment };
+    let sources = Sources { line: cli::line(outer, inner), environment };
     let resolved = sources.resolve();
     if let (Err(failure), false) = (&resolved, problems.is_empty()) {
         let message = Failure::of(&problems).message + &failure.message;
@@ -171,6 +168,5 @@ pub fn load(
     }
     Failure::all(&problems)?;
     let (config, origins) = resolved?;
-    let config = Box::new(config);
-    Ok(if check { Invocation::Check(config, origins) } else { Invocation::Serve(config, sources) })
+    Ok((config, origins, sources))
 }

@@ -41,8 +41,10 @@ mod validate;
 mod value;
 
 pub use check::{notes, render_check};
+pub use cli::options;
 pub use endpoint::Endpoint;
-pub use load::{Failure, Invocation, Sources, load};
+pub use environment::TOKEN_VARIABLE;
+pub use load::{Failure, Sources, load};
 pub use origin::{Origin, Origins};
 pub use reference::render_reference;
 pub use reload::{Change, adopt, changes};

@@ -20,7 +20,7 @@ A flag goes before the environment, the environment before the file, the file be
 is read unless one is named by `--config FILE` or `SSECAST_CONFIG`. An unknown key, flag or `SSECAST_`
 variable is an error, and so is a value that is not allowed: `ssecast` then names all of them and exits
 with 2 before it opens anything. (Variables that Kubernetes sets for services, such as
-`SSECAST_SERVICE_HOST`, are ignored.)
+`SSECAST_SERVICE_HOST`, are ignored, and so is `SSECAST_TOKEN`, which `ssecast tail` and `publish` read.)
 
 `ssecast check` prints what is in force as a TOML file, with where each value comes from.
 

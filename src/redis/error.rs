@@ -140,6 +140,9 @@ impl From<&ServerError> for LinkError {
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                write!(f, "cannot connect: {error}; is Redis running there?")
+            }
             Self::Connect(error) => write!(f, "cannot connect: {error}"),
             Self::Tls(reason) => write!(f, "TLS: {reason}"),
             Self::PasswordFile(error) => write!(f, "redis.password_file: {error}"),
@@ -152,7 +155,10 @@ impl fmt::Display for LinkError {
             Self::Protocol(reason) => write!(f, "protocol: {reason}"),
             Self::UnknownMaster => write!(f, "redis.master_name: no master of this name"),
             Self::NoSentinel(attempts) => write_attempts(f, "no sentinel answered", attempts),
-            Self::NoMaster(attempts) => write_attempts(f, "no master", attempts),
+            Self::NoMaster(attempts) => match &attempts[..] {
+                [(address, error)] => write!(f, "{address}: {error}"),
+                _ => write_attempts(f, "no master", attempts),
+            },
         }
     }
 }
@@ -237,5 +243,8 @@ mod tests {
             error.to_string(),
             "no master; a:7: not a master but a slave; [::1]:7: timed out: connect"
         );
+        let refused = LinkError::Connect(io::ErrorKind::ConnectionRefused.into());
+        let error = LinkError::NoMaster(vec![(address("a"), refused)]);
+        assert_eq!(error.to_string(), "a:7: cannot connect: connection refused; is Redis running there?");
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::denial::Denial;
 use super::grant::{Grant, Rights};
@@ -17,13 +17,16 @@ use crate::envelope::TENANT_BYTES;
 use crate::scope::Scope;
 use crate::topic::TopicPattern;
 
-/// What a token says. Other claims are read over.
+/// What a token says. Other claims are read over. A limit that is there is one: `null` is not read as none.
 #[derive(Deserialize)]
 struct Claims {
     exp: f64,
+    #[serde(default, deserialize_with = "present")]
     nbf: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
     aud: Option<OneOrMany>,
     iss: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     tenant: Option<String>,
     ssecast: Option<Allowed>,
 }
@@ -38,6 +41,7 @@ struct Allowed {
     subscribe: bool,
     #[serde(default)]
     admin: bool,
+    #[serde(default, deserialize_with = "present")]
     topics: Option<Vec<String>>,
 }
 
@@ -47,6 +51,11 @@ struct Allowed {
 enum OneOrMany {
     One(String),
     Many(Vec<String>),
+}
+
+/// A claim that is there has a value.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(claim: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(claim).map(Some)
 }
 
 /// Whether a token has the form of a JSON Web Token: three parts.

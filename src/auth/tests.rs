@@ -143,6 +143,23 @@ fn nothing_is_allowed_that_is_not_said() {
     }
 }
 
+/// A login service that has no value for a limit writes `null`: that was no limit at all.
+#[test]
+fn a_limit_that_is_null_opened_everything() {
+    let gate = gate(vec![secret_key(Algorithm::Hs256, SECRET)]);
+    let allowed = json!({ "publish": true, "subscribe": true, "topics": null });
+    for claims in [
+        json!({ "exp": 2_000, "ssecast": allowed }),
+        json!({ "exp": 2_000, "tenant": null, "ssecast": { "publish": true, "subscribe": true } }),
+        json!({ "exp": 2_000, "aud": null, "ssecast": { "publish": true, "subscribe": true } }),
+        json!({ "exp": 2_000, "nbf": null, "ssecast": { "publish": true, "subscribe": true } }),
+    ] {
+        for right in [Right::Publish, Right::Subscribe] {
+            assert_eq!(admit(&gate, right, &hs256(&claims)).map(drop), Err(Denial::Claims), "{claims}");
+        }
+    }
+}
+
 #[test]
 fn audience_and_issuer_must_be_ours() {
     let with = |audience: &[&str], issuer: Option<&str>| {

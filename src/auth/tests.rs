@@ -393,6 +393,55 @@ fn what_can_never_verify_anything_is_an_error_at_once() {
     }
 }
 
+/// Everybody has the public key: as a secret it would let everybody in.
+#[test]
+fn a_public_key_was_taken_for_the_secret_of_an_hmac() {
+    let (private, public) = pair(&PKCS_RSA_SHA256);
+    for text in [public, String::from_utf8(private).unwrap()] {
+        let error = setup_error(vec![secret_key(Algorithm::Hs256, &text)], &no_files);
+        assert!(error.contains("holds a key in PEM"), "{error}");
+    }
+}
+
+#[test]
+fn a_private_key_in_a_set_was_taken() {
+    let read = |path: &Path| Ok(path.to_str().unwrap().as_bytes().to_vec());
+    let point = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let public = json!({ "kty": "OKP", "crv": "Ed25519", "x": point });
+    let private = json!({ "kty": "OKP", "crv": "Ed25519", "x": point, "d": point });
+    let set = |keys: &[&Value]| {
+        let material = Material::KeySet(json!({ "keys": keys }).to_string().into());
+        KeySource { algorithm: None, ..key(Algorithm::EdDsa, material) }
+    };
+    assert!(keys::load(&[set(&[&public])], &read).is_ok());
+    let error = setup_error(vec![set(&[&public, &private])], &read);
+    assert!(error.contains("holds a private key"), "{error}");
+}
+
+/// One entry that is not understood must not cost the others (RFC 7517 section 5).
+#[test]
+fn a_set_may_have_keys_of_every_kind() {
+    let read = |path: &Path| Ok(path.to_str().unwrap().as_bytes().to_vec());
+    let good = json!({ "kty": "oct", "alg": "HS256", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY" });
+    for odd in [
+        json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA" }),
+        json!({ "kty": "EC", "crv": "secp256k1", "alg": "ES256K", "x": "AA", "y": "AA" }),
+        json!({ "kty": "EC", "crv": "P-521", "alg": "ES512", "x": "AA", "y": "AA" }),
+        json!({ "kty": "OKP", "crv": "X25519", "use": "enc", "x": "AA" }),
+        json!({ "kty": "OKP", "crv": "Ed448", "alg": "EdDSA", "x": "AA" }),
+        json!({ "kty": "RSA", "use": "sig", "alg": "RS512", "n": "AQAB", "e": "AQAB" }),
+        json!({ "kty": "RSA", "use": "new", "key_ops": ["dream"], "n": "AQAB", "e": "AQAB" }),
+        json!({ "kty": "RSA", "alg": "RS256", "n": 5 }),
+        json!({ "kty": "x" }),
+        json!({}),
+    ] {
+        let text = json!({ "keys": [odd, good], "more": 1 }).to_string();
+        let set = KeySource { algorithm: None, ..key(Algorithm::Hs256, Material::KeySet(text.into())) };
+        let loaded = keys::load(&[set], &read).map(|keys| keys.len()).map_err(|error| error.to_string());
+        assert_eq!(loaded, Ok(1), "{odd}");
+    }
+}
+
 #[test]
 fn beyond_is_a_denial_of_its_own() {
     assert_eq!(Denial::from(Beyond::Tenant).status(), 403);

@@ -4,14 +4,17 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Context, Decision, Incoming, Refusal, access, refuse};
+use super::route::Route;
+use super::{Context, Decision, Incoming, Peer, Refusal, access, refuse};
 use crate::auth::{Denial, Right};
 use crate::bus::Receipt;
 use crate::clock::Now;
 use crate::envelope;
 use crate::http::{BodyKind, Request, Response};
 use crate::intake::{Batch, BatchFormat, Error, Intake, Numbering};
+use crate::metrics::Metrics;
 use crate::scope::Scope;
+use crate::throttle::Throttle;
 
 /// A publish request: its body is being read, or its batch is on its way.
 #[derive(Clone, Debug)]
@@ -69,17 +72,31 @@ impl Publishing {
     /// The events of the whole body.
     ///
     /// # Errors
-    /// The answer that says what is wrong.
+    /// What is wrong; `refused` is the answer.
     pub fn batch(
         &self,
         intake: &Intake,
         body: &[u8],
         numbering: Option<Numbering<'_>>,
         now: Now,
-    ) -> Result<Batch, Response> {
-        intake
-            .batch(body, self.format, &self.scope, now.wall, numbering)
-            .map_err(|error| self.mark(problem(&error)))
+    ) -> Result<Batch, Error> {
+        intake.batch(body, self.format, &self.scope, now.wall, numbering)
+    }
+
+    /// The answer to `peer` that says what is wrong; what goes beyond a token is counted and logged as any denial.
+    #[must_use]
+    pub fn refused(
+        &self,
+        error: &Error,
+        peer: Peer,
+        metrics: &mut Metrics,
+        denials: &mut Throttle,
+        now: Now,
+    ) -> Response {
+        if let Error::Beyond { beyond, .. } = error {
+            access::note(metrics, denials, peer, Route::Publish.path(), (*beyond).into(), now.mono);
+        }
+        self.mark(problem(error))
     }
 
     /// The answer to a batch that was accepted.
@@ -103,6 +120,10 @@ fn problem(error: &Error) -> Response {
         _ => 400,
     };
     let response = Response::problem(status, &error.to_string());
+    let response = match error {
+        Error::Beyond { beyond, .. } => access::challenged(response, (*beyond).into()),
+        _ => response,
+    };
     match error {
         Error::Envelope { index: Some(index), .. } | Error::Beyond { index: Some(index), .. } => {
             response.problem_member("index", *index)

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IoSlice};
 
 use super::budget;
-use super::connections::{Linger, State};
+use super::connections::{Connection, Linger, State};
 use super::node::View;
 use super::phase::Phase;
 use super::server::Server;
@@ -174,11 +174,14 @@ impl Server {
 
     /// A body came whole: it is published, or changes the mode.
     fn handle_body(&mut self, key: Key, body: &[u8]) {
+        let Some(peer) = self.connections.get(key).map(Connection::peer) else { return };
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
         let published = match &exchange.incoming {
             None => return,
             Some(Incoming::Publish(publishing)) => {
-                publishing.batch(&self.intake, body, self.bus.numbering(), self.now)
+                let batch = publishing.batch(&self.intake, body, self.bus.numbering(), self.now);
+                let (metrics, denials) = (self.hub.metrics_mut(), &mut self.denials);
+                batch.map_err(|error| publishing.refused(&error, peer, metrics, denials, self.now))
             }
             Some(Incoming::Mode) => {
                 exchange.incoming = None;

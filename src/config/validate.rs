@@ -84,6 +84,12 @@ pub fn warnings(config: &Config, mode: Mode) -> Vec<String> {
             "auth.open_streams changes nothing: there are no tokens that a stream could need".to_owned(),
         );
     }
+    if auth.open_tenants && auth.open_streams && auth.guards(Right::Subscribe) {
+        warnings.push(
+            "auth.open_tenants with auth.open_streams: whoever sends no token may ask for every tenant"
+                .to_owned(),
+        );
+    }
     if auth.open_tenants && !auth.jwt.is_empty() {
         warnings.push(
             "auth.open_tenants with auth.jwt: a token without a tenant claim may ask for every tenant"

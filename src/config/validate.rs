@@ -284,6 +284,16 @@ mod tests {
         assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
     }
 
+    #[test]
+    fn open_tenants_where_streams_are_open_too_are_warned_of() {
+        let mut config = Config::default();
+        config.auth.open_tenants = true;
+        config.auth.open_streams = true;
+        config.auth.subscribe_tokens = vec![crate::auth::TokenHash::of("subscriber-of-events")];
+        let warnings = warnings(&config, Mode::Local);
+        assert!(warnings.len() == 1 && warnings[0].contains("may ask for every tenant"), "{warnings:?}");
+    }
+
     /// A limit that another one makes pointless is odd, not wrong: the smaller one acts.
     #[test]
     fn limits_may_be_set_one_by_one() {

@@ -19,7 +19,7 @@ pub struct Event {
     pub subject: Subject,
     /// Which publisher numbered it.
     pub origin: Origin,
-    /// A hash of its idempotency key: `eventType`, `id` and `ts`. `None` where it has no `ts`.
+    /// A hash of its idempotency key: `eventType`, `id` and `ts`, of its tenant. `None` where it has no `ts`.
     pub idempotency: Option<u64>,
 }
 

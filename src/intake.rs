@@ -341,10 +341,15 @@ impl Intake {
     }
 }
 
-/// A hash of the key by which two envelopes are the same event (contract section 2).
+/// A hash of the key by which two envelopes are the same event (contract section 2), within their tenant: no tenant
+/// can keep an event from another one by publishing its like first.
 fn idempotency(envelope: &Envelope<'_>, ts: Wall) -> u64 {
     let kind = xxhash_rust::xxh3::xxh3_64(envelope.event_type.as_bytes());
-    xxhash_rust::xxh3::xxh3_64_with_seed(envelope.id.as_bytes(), kind ^ ts.as_micros() as u64)
+    let key = xxhash_rust::xxh3::xxh3_64_with_seed(envelope.id.as_bytes(), kind ^ ts.as_micros() as u64);
+    match &envelope.tenant {
+        Some(tenant) => xxhash_rust::xxh3::xxh3_64_with_seed(tenant.as_bytes(), key),
+        None => key,
+    }
 }
 
 /// The envelope with a time stamp, a JSON string, where it had none.

@@ -7,6 +7,8 @@ mod common;
 mod expiry;
 #[path = "access/forged.rs"]
 mod forged;
+#[path = "access/insides.rs"]
+mod insides;
 #[path = "access/setup.rs"]
 mod setup;
 #[path = "access/tenants.rs"]

@@ -146,6 +146,17 @@ fn the_admin_side_has_everything() {
     }
 }
 
+/// Elsewhere `/stats` and `/clients` are for this machine only where streams need a token; the door decides here.
+#[test]
+fn whoever_reaches_the_admin_side_sees_everything() {
+    let server = apart().flag("--auth-subscribe-tokens", "subscriber-of-events").start();
+    for target in ["/stats", "/clients", "/metrics"] {
+        let forwarded = [("X-Forwarded-For", "192.0.2.1")];
+        assert_eq!(request(admin(&server), "GET", target, &forwarded, b"").status, 200, "{target}");
+        assert_eq!(request(server.addr(), "GET", target, &[], b"").status, 404, "{target}");
+    }
+}
+
 #[test]
 fn without_an_admin_side_everything_is_in_one_place() {
     let server = Server::start();

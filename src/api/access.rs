@@ -2,10 +2,15 @@
 //!
 //! The reason is logged and counted; a token is not, nor anything else that was sent.
 
-use super::Context;
+use super::{Client, Context};
 use crate::auth::{Denial, Grant, Right};
 use crate::clock::Mono;
 use crate::http::{Request, Response};
+use crate::metrics::Metrics;
+use crate::throttle::Throttle;
+
+/// Headers of requests that come from elsewhere (RFC 7239; RFC 9110 section 7.6.3; RFC 6454 section 7).
+const FOR_OTHERS: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
 
 /// What the sender may do, if that includes `right`.
 pub(super) fn admit(context: &mut Context<'_>, right: Right, request: &Request) -> Result<Grant, Response> {
@@ -14,14 +19,48 @@ pub(super) fn admit(context: &mut Context<'_>, right: Right, request: &Request) 
     grant.map_err(|denial| deny(context, request, denial))
 }
 
+/// Whether the sender operates the server, where no token says who does: somebody on this machine, and nobody through
+/// a proxy or by a page, which speak for others.
+pub(super) fn check_operator(context: &Context<'_>, request: &Request) -> Result<(), Response> {
+    if context.gate.is_closed(Right::Admin) {
+        return Ok(());
+    }
+    if !context.peer.is_local() {
+        let detail = "this is for this machine only, where no auth.admin_tokens say who may";
+        return Err(Response::problem(403, detail));
+    }
+    if FOR_OTHERS.iter().any(|name| request.has_header(name)) {
+        let detail = "this is not for proxies and pages, where no auth.admin_tokens say who may";
+        return Err(Response::problem(403, detail));
+    }
+    Ok(())
+}
+
 /// The answer to whom something is denied.
 pub(super) fn deny(context: &mut Context<'_>, request: &Request, denial: Denial) -> Response {
-    context.hub.metrics_mut().count_denial(denial.name());
-    if let Some(left_out) = context.denials.pass(context.now.mono.since(Mono::ZERO)) {
-        let (reason, path) = (denial.name(), request.target.path());
-        log::info!(address:% = context.client, path, reason, left_out; "access denied");
+    let (metrics, path) = (context.hub.metrics_mut(), request.target.path());
+    note(metrics, context.denials, context.client, path, denial, context.now.mono);
+    challenged(Response::problem(denial.status(), denial.detail()), denial)
+}
+
+/// Counts a denial, and says it in the log unless there are too many.
+pub(super) fn note(
+    metrics: &mut Metrics,
+    denials: &mut Throttle,
+    client: Client,
+    path: &str,
+    denial: Denial,
+    now: Mono,
+) {
+    metrics.count_denial(denial.name());
+    if let Some(left_out) = denials.pass(now.since(Mono::ZERO)) {
+        let reason = denial.name();
+        log::info!(address:% = client, path, reason, left_out; "access denied");
     }
-    let response = Response::problem(denial.status(), denial.detail());
+}
+
+/// The answer with what it says to whoever could come with another token.
+pub(super) fn challenged(response: Response, denial: Denial) -> Response {
     match denial.challenge() {
         Some(challenge) => response.header("WWW-Authenticate", challenge),
         None => response,

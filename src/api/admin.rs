@@ -8,9 +8,6 @@ use crate::auth::Right;
 use crate::bus::Mode;
 use crate::http::{BodyKind, Request, Response};
 
-/// Headers of requests that come from elsewhere (RFC 7239; RFC 9110 section 7.6.3; RFC 6454 section 7).
-const FOR_OTHERS: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
-
 /// The body of the request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,24 +16,11 @@ struct Wish {
 }
 
 pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
-    if context.gate.is_closed(Right::Admin) {
-        return match access::admit(context, Right::Admin, request) {
-            Ok(_) => read_wish(request),
-            Err(response) => Decision::Respond(response),
-        };
+    let admitted = access::admit(context, Right::Admin, request).map(drop);
+    match admitted.and_then(|()| access::check_operator(context, request)) {
+        Ok(()) => read_wish(request),
+        Err(response) => Decision::Respond(response),
     }
-    // Where no token says who may, only who is on this machine may change how the server works.
-    if !context.peer.is_local() {
-        return Decision::Respond(Response::problem(403, "the mode can be changed from this machine only"));
-    }
-    // A proxy on this machine speaks for others, and a page for nobody who should do this.
-    if FOR_OTHERS.iter().any(|name| request.has_header(name)) {
-        return Decision::Respond(Response::problem(
-            403,
-            "the mode cannot be changed through a proxy or by a page",
-        ));
-    }
-    read_wish(request)
 }
 
 fn read_wish(request: &Request) -> Decision {

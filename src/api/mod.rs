@@ -211,6 +211,14 @@ impl Context<'_> {
         if let Err(response) = access::admit(self, Right::Admin, request) {
             return response;
         }
+        // These name events and streams of all tenants; metrics are numbers.
+        if route != Route::Metrics
+            && self.gate.is_closed(Right::Subscribe)
+            && self.side != Side::Admin
+            && let Err(response) = access::check_operator(self, request)
+        {
+            return response;
+        }
         match route {
             Route::Metrics => operate::metrics(self),
             Route::Stats => operate::stats(self),

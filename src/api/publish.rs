@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Context, Decision, Incoming, Refusal, access, cors, refuse};
+use super::route::Route;
+use super::{Client, Context, Decision, Incoming, Refusal, access, cors, refuse};
 use crate::auth::{Denial, Right};
 use crate::bus::Receipt;
 use crate::clock::Now;
@@ -12,8 +13,10 @@ use crate::envelope;
 use crate::http::{BodyKind, Request, Response};
 use crate::intake::{Batch, BatchFormat, Error, Intake, Numbering};
 use crate::limits::SHORT_BODY_BYTES;
+use crate::metrics::Metrics;
 use crate::rate::{Over, Whose};
 use crate::scope::Scope;
+use crate::throttle::Throttle;
 
 /// A publish request: its body is being read, or its batch is on its way.
 #[derive(Clone, Debug)]
@@ -83,17 +86,31 @@ impl Publishing {
     /// The events of the whole body.
     ///
     /// # Errors
-    /// The answer that says what is wrong.
+    /// What is wrong; `invalid` is the answer.
     pub fn batch(
         &self,
         intake: &Intake,
         body: &[u8],
         numbering: Option<Numbering<'_>>,
         now: Now,
-    ) -> Result<Batch, Response> {
-        intake
-            .batch(body, self.format, &self.scope, now.wall, numbering)
-            .map_err(|error| self.mark(problem(&error)))
+    ) -> Result<Batch, Error> {
+        intake.batch(body, self.format, &self.scope, now.wall, numbering)
+    }
+
+    /// The answer to `client` that says what is wrong; what goes beyond a token is counted and logged as any denial.
+    #[must_use]
+    pub fn invalid(
+        &self,
+        error: &Error,
+        client: Client,
+        metrics: &mut Metrics,
+        denials: &mut Throttle,
+        now: Now,
+    ) -> Response {
+        if let Error::Beyond { beyond, .. } = error {
+            access::note(metrics, denials, client, Route::Publish.path(), (*beyond).into(), now.mono);
+        }
+        self.mark(problem(error))
     }
 
     /// The answer to a batch that was accepted.
@@ -132,6 +149,10 @@ fn problem(error: &Error) -> Response {
         _ => 400,
     };
     let response = Response::problem(status, &error.to_string());
+    let response = match error {
+        Error::Beyond { beyond, .. } => access::challenged(response, (*beyond).into()),
+        _ => response,
+    };
     match error {
         Error::Envelope { index: Some(index), .. } | Error::Beyond { index: Some(index), .. } => {
             response.problem_member("index", *index)

@@ -67,7 +67,7 @@ fn subscription(request: &Request, filters: usize, open_tenants: bool) -> Result
     if types.len() + topics.len() > filters {
         return Err("there are more type and topic parameters than limits.filters");
     }
-    let tenant = target.query("tenant").filter(|tenant| open_tenants && !tenant.is_empty()).map(Box::from);
+    let tenant = if open_tenants { tenant(target)? } else { None };
     Ok(Subscription {
         filter: Filter { types, topics, tenant },
         limit: limit(target)?,
@@ -75,6 +75,13 @@ fn subscription(request: &Request, filters: usize, open_tenants: bool) -> Result
         resume: resume(request),
         expires: None,
     })
+}
+
+/// The tenant that a client names itself. A gateway that adds one must not be overruled by the client's own.
+fn tenant(target: &Target) -> Result<Option<Box<str>>, &'static str> {
+    let mut named = target.query_all("tenant");
+    let tenant = named.next().filter(|tenant| !tenant.is_empty()).map(Box::from);
+    if named.next().is_some() { Err("there are two tenant parameters") } else { Ok(tenant) }
 }
 
 fn limit(target: &Target) -> Result<Option<u64>, &'static str> {

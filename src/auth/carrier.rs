@@ -76,6 +76,10 @@ fn checked(token: &str) -> Result<&str, Denial> {
 /// comes from, and a browser does (Fetch, section 3.2; Fetch Metadata).
 pub(super) fn may_use_cookie(request: &Request, is_listed: &dyn Fn(&str) -> bool) -> bool {
     let only_reads = matches!(request.method, Method::Get | Method::Head);
+    // Two of them are none of a browser's: whoever reads the other one would be fooled.
+    if ["origin", "sec-fetch-site"].iter().any(|name| request.header_values(name).nth(1).is_some()) {
+        return false;
+    }
     if request.has_header("origin") {
         let Some(origin) = request.header("origin") else { return false };
         return is_listed(origin) || is_own(origin, request.header("host").unwrap_or_default());
@@ -198,6 +202,8 @@ mod tests {
             ("GET", "Origin: ftp://a.example:8080\r\n"),
             ("POST", "Origin: https://b.example.evil\r\n"),
             ("POST", "Origin: \u{85}\r\n"),
+            ("POST", "Origin: https://b.example\r\nOrigin: https://c.example\r\n"),
+            ("GET", "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\n"),
         ] {
             assert!(!may(method, headers), "{method} {headers}");
         }

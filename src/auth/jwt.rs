@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::denial::Denial;
 use super::grant::{Grant, Rights};
@@ -17,13 +17,19 @@ use crate::envelope::TENANT_BYTES;
 use crate::scope::Scope;
 use crate::topic::TopicPattern;
 
-/// What a token says. Other claims are read over.
+/// Keys that one token is tried with at most: whoever forges tokens makes us verify each in vain.
+const TRIES_MAX: usize = 8;
+
+/// What a token says. Other claims are read over. A limit that is there is one: `null` is not read as none.
 #[derive(Deserialize)]
 struct Claims {
     exp: f64,
+    #[serde(default, deserialize_with = "present")]
     nbf: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
     aud: Option<OneOrMany>,
     iss: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     tenant: Option<String>,
     ssecast: Option<Allowed>,
 }
@@ -38,6 +44,7 @@ struct Allowed {
     subscribe: bool,
     #[serde(default)]
     admin: bool,
+    #[serde(default, deserialize_with = "present")]
     topics: Option<Vec<String>>,
 }
 
@@ -47,6 +54,11 @@ struct Allowed {
 enum OneOrMany {
     One(String),
     Many(Vec<String>),
+}
+
+/// A claim that is there has a value.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(claim: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(claim).map(Some)
 }
 
 /// Whether a token has the form of a JSON Web Token: three parts.
@@ -60,16 +72,19 @@ pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> 
     if header.crit.is_some() {
         return Err(Denial::Critical);
     }
-    let is_named = |key: &&Key| match (&header.kid, &key.kid) {
-        (Some(wanted), Some(kid)) => wanted == kid,
-        _ => true,
-    };
+    let is_meant = |key: &&Key| key.kid == header.kid;
+    let may_be_meant = |key: &&Key| key.kid != header.kid && (key.kid.is_none() || header.kid.is_none());
     let mut denial = Denial::Unknown;
-    for key in keys.iter().filter(is_named) {
+    let mut tries = 0;
+    for key in keys.iter().filter(is_meant).chain(keys.iter().filter(may_be_meant)) {
         if header.alg != library_algorithm(key.algorithm) {
             denial = if denial == Denial::Unknown { Denial::Algorithm } else { denial };
             continue;
         }
+        if tries == TRIES_MAX {
+            break;
+        }
+        tries += 1;
         match jsonwebtoken::decode::<Claims>(token, &key.key, &key.validation) {
             Ok(data) => return granted(data.claims, key, leeway, now),
             Err(error) => match error.kind() {

@@ -8,6 +8,8 @@ use std::path::Path;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{DecodingKey, DecodingKeyKind, Validation};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::SetupError;
 use super::options::{Algorithm, KEYS_MAX, KeySource, Material};
@@ -51,10 +53,7 @@ fn load_source(source: &KeySource, read: Read<'_>) -> Result<Vec<Key>, String> {
             single(source, &file(path)?, &path.display().to_string()).map(|key| vec![key])
         }
         Material::KeySet(path) => {
-            let set: JwkSet = serde_json::from_slice(&file(path)?)
-                .map_err(|error| format!("{} is no JSON Web Key Set: {error}", path.display()))?;
-            let keys: Vec<Key> = set
-                .keys
+            let keys: Vec<Key> = entries(&file(path)?, &path.display().to_string())?
                 .iter()
                 .filter_map(|jwk| of_jwk(source, jwk).transpose())
                 .collect::<Result<_, _>>()
@@ -70,17 +69,22 @@ fn load_source(source: &KeySource, read: Read<'_>) -> Result<Vec<Key>, String> {
 fn single(source: &KeySource, text: &[u8], whence: &str) -> Result<Key, String> {
     let algorithm = source.algorithm.ok_or("alg is missing")?;
     let key = match algorithm {
-        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
-            DecodingKey::from_secret(without_line_end(text))
-        }
+        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => secret(algorithm, text, whence)?,
         _ => public_key(algorithm, text, whence)?,
     };
     checked(source, algorithm, key, source.kid.clone()).map_err(|problem| format!("{whence}: {problem}"))
 }
 
+/// Everybody may have a public key: as a secret it would let everybody in (RFC 8725 section 2.1).
+fn secret(algorithm: Algorithm, text: &[u8], whence: &str) -> Result<DecodingKey, String> {
+    if has(text, b"-----BEGIN ") {
+        return Err(format!("{whence} holds a key in PEM, which is no secret for {}", algorithm.name()));
+    }
+    Ok(DecodingKey::from_secret(without_line_end(text)))
+}
+
 fn public_key(algorithm: Algorithm, text: &[u8], whence: &str) -> Result<DecodingKey, String> {
-    let has = |what: &[u8]| text.windows(what.len()).any(|window| window == what);
-    if has(b"PRIVATE KEY-----") {
+    if has(text, b"PRIVATE KEY-----") {
         return Err(format!("{whence} holds a private key: give the public one, no other is needed here"));
     }
     let key = match algorithm {
@@ -89,6 +93,32 @@ fn public_key(algorithm: Algorithm, text: &[u8], whence: &str) -> Result<Decodin
         _ => DecodingKey::from_rsa_pem(text),
     };
     key.map_err(|_| format!("{whence} holds no public key in PEM for {}", algorithm.name()))
+}
+
+fn has(text: &[u8], what: &[u8]) -> bool {
+    text.windows(what.len()).any(|window| window == what)
+}
+
+/// What makes an entry of a set private (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2).
+#[derive(Deserialize)]
+struct Private {
+    #[serde(rename = "d")]
+    exponent: Option<IgnoredAny>,
+}
+
+/// The entries of a key set.
+fn entries(text: &[u8], whence: &str) -> Result<Vec<Jwk>, String> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<Private>,
+    }
+    let problem = |error| format!("{whence} is no JSON Web Key Set: {error}");
+    let set: JwkSet = serde_json::from_slice(text).map_err(problem)?;
+    let private: Set = serde_json::from_slice(text).map_err(problem)?;
+    if private.keys.iter().any(|key| key.exponent.is_some()) {
+        return Err(format!("{whence} holds a private key: give the public ones, no others are needed here"));
+    }
+    Ok(set.keys)
 }
 
 /// The key of a set's entry; `None` where it is not for us.

@@ -8,7 +8,7 @@ use super::secret::TokenHash;
 
 /// Static tokens of one list.
 pub const TOKENS_MAX: usize = 1000;
-/// Keys of JSON Web Tokens: each may have to be tried.
+/// Keys of JSON Web Tokens; a token is tried with a few of them only.
 pub const KEYS_MAX: usize = 64;
 
 /// What somebody may be allowed to do.

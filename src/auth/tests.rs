@@ -143,6 +143,23 @@ fn nothing_is_allowed_that_is_not_said() {
     }
 }
 
+/// A login service that has no value for a limit writes `null`: that was no limit at all.
+#[test]
+fn a_limit_that_is_null_opened_everything() {
+    let gate = gate(vec![secret_key(Algorithm::Hs256, SECRET)]);
+    let allowed = json!({ "publish": true, "subscribe": true, "topics": null });
+    for claims in [
+        json!({ "exp": 2_000, "ssecast": allowed }),
+        json!({ "exp": 2_000, "tenant": null, "ssecast": { "publish": true, "subscribe": true } }),
+        json!({ "exp": 2_000, "aud": null, "ssecast": { "publish": true, "subscribe": true } }),
+        json!({ "exp": 2_000, "nbf": null, "ssecast": { "publish": true, "subscribe": true } }),
+    ] {
+        for right in [Right::Publish, Right::Subscribe] {
+            assert_eq!(admit(&gate, right, &hs256(&claims)).map(drop), Err(Denial::Claims), "{claims}");
+        }
+    }
+}
+
 #[test]
 fn audience_and_issuer_must_be_ours() {
     let with = |audience: &[&str], issuer: Option<&str>| {
@@ -236,6 +253,27 @@ fn keys_are_told_apart_by_name_and_all_unnamed_ones_are_tried() {
     assert_eq!(tried(Some("../../a"), SECRET), Err(Denial::Unknown));
     assert_eq!(tried(None, &other), Ok(()));
     assert_eq!(tried(None, &"e".repeat(32)), Err(Denial::Signature));
+}
+
+/// 64 keys cost 64 verifications of whatever somebody made up, 5 ms of the loop for one request.
+#[test]
+fn a_forged_token_was_tried_with_every_key() {
+    let named =
+        |at: usize| KeySource { kid: Some(at.to_string()), ..secret_key(Algorithm::Hs256, &"f".repeat(32)) };
+    let ours =
+        |kid: Option<&str>| KeySource { kid: kid.map(str::to_owned), ..secret_key(Algorithm::Hs256, SECRET) };
+    let tried = |keys: Vec<KeySource>, kid: Option<&str>| {
+        let header = Header { kid: kid.map(str::to_owned), ..Header::default() };
+        let token = token(&header, &claims(2_000), &EncodingKey::from_secret(SECRET.as_bytes()));
+        admit(&gate(keys), Right::Subscribe, &token).map(drop)
+    };
+    let after = |count: usize, last: KeySource| (0..count).map(named).chain([last]).collect::<Vec<_>>();
+    assert_eq!(tried(after(7, ours(Some("a"))), None), Ok(()));
+    assert_eq!(tried(after(8, ours(Some("a"))), None), Err(Denial::Signature));
+    // The one that a token means comes first, wherever it stands.
+    assert_eq!(tried(after(63, ours(Some("a"))), Some("a")), Ok(()));
+    assert_eq!(tried(after(63, ours(None)), Some("a")), Ok(()));
+    assert_eq!(tried(after(63, ours(None)), None), Ok(()));
 }
 
 #[test]
@@ -373,6 +411,55 @@ fn what_can_never_verify_anything_is_an_error_at_once() {
         let options = Options { admin_tokens_file: Some(text.into()), ..Options::default() };
         let Err(error) = Gate::new(&options, &read) else { panic!("{text:?} is taken") };
         assert!(error.to_string().contains(problem), "{error}");
+    }
+}
+
+/// Everybody has the public key: as a secret it would let everybody in.
+#[test]
+fn a_public_key_was_taken_for_the_secret_of_an_hmac() {
+    let (private, public) = pair(&PKCS_RSA_SHA256);
+    for text in [public, String::from_utf8(private).unwrap()] {
+        let error = setup_error(vec![secret_key(Algorithm::Hs256, &text)], &no_files);
+        assert!(error.contains("holds a key in PEM"), "{error}");
+    }
+}
+
+#[test]
+fn a_private_key_in_a_set_was_taken() {
+    let read = |path: &Path| Ok(path.to_str().unwrap().as_bytes().to_vec());
+    let point = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let public = json!({ "kty": "OKP", "crv": "Ed25519", "x": point });
+    let private = json!({ "kty": "OKP", "crv": "Ed25519", "x": point, "d": point });
+    let set = |keys: &[&Value]| {
+        let material = Material::KeySet(json!({ "keys": keys }).to_string().into());
+        KeySource { algorithm: None, ..key(Algorithm::EdDsa, material) }
+    };
+    assert!(keys::load(&[set(&[&public])], &read).is_ok());
+    let error = setup_error(vec![set(&[&public, &private])], &read);
+    assert!(error.contains("holds a private key"), "{error}");
+}
+
+/// One entry that is not understood must not cost the others (RFC 7517 section 5).
+#[test]
+fn a_set_may_have_keys_of_every_kind() {
+    let read = |path: &Path| Ok(path.to_str().unwrap().as_bytes().to_vec());
+    let good = json!({ "kty": "oct", "alg": "HS256", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY" });
+    for odd in [
+        json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA" }),
+        json!({ "kty": "EC", "crv": "secp256k1", "alg": "ES256K", "x": "AA", "y": "AA" }),
+        json!({ "kty": "EC", "crv": "P-521", "alg": "ES512", "x": "AA", "y": "AA" }),
+        json!({ "kty": "OKP", "crv": "X25519", "use": "enc", "x": "AA" }),
+        json!({ "kty": "OKP", "crv": "Ed448", "alg": "EdDSA", "x": "AA" }),
+        json!({ "kty": "RSA", "use": "sig", "alg": "RS512", "n": "AQAB", "e": "AQAB" }),
+        json!({ "kty": "RSA", "use": "new", "key_ops": ["dream"], "n": "AQAB", "e": "AQAB" }),
+        json!({ "kty": "RSA", "alg": "RS256", "n": 5 }),
+        json!({ "kty": "x" }),
+        json!({}),
+    ] {
+        let text = json!({ "keys": [odd, good], "more": 1 }).to_string();
+        let set = KeySource { algorithm: None, ..key(Algorithm::Hs256, Material::KeySet(text.into())) };
+        let loaded = keys::load(&[set], &read).map(|keys| keys.len()).map_err(|error| error.to_string());
+        assert_eq!(loaded, Ok(1), "{odd}");
     }
 }
 

@@ -174,8 +174,9 @@ pub(super) static KEYS: &[Key] = &[
     fixed(
         "server.reuse_port",
         Kind::Switch(at!(server.reuse_port)),
-        "Share the port of server.listen with other processes of the same user that have this switched on, too (SO_REUSEPORT): \
-         the system spreads new connections over them. That another one runs by mistake is then not noticed. \
+        "Share the port of server.listen with other processes of the same user that have this switched on, too \
+         (SO_REUSEPORT): the system spreads new connections over them. That another one runs by mistake is then not \
+         noticed. \
          Events reach the clients of all processes in the modes fanout and redis only. See docs/processes.md.",
     ),
     fixed(
@@ -318,7 +319,7 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "redis.dedupe",
         Kind::Count(at!(redis.dedupe), 0..=10_000_000),
-        "Events remembered by eventType, id and ts: one that comes again is not broadcast. 0 switches it off; \
+        "Events remembered by tenant, eventType, id and ts: one that comes again is not broadcast. 0 switches it off; \
          what ssecast itself publishes never comes twice.",
     ),
     key(
@@ -552,7 +553,8 @@ pub(super) static KEYS: &[Key] = &[
         "auth.admin_tokens",
         Kind::Tokens(at!(auth.admin_tokens)),
         "Tokens that may see /metrics, /stats and /clients and change the mode: as soon as there is one, these need \
-         one, from this machine as well.",
+         one, from this machine as well. Without any, the mode and, where streams need a token, /stats and /clients \
+         are for this machine only.",
     ),
     key(
         "auth.admin_tokens_file",
@@ -588,7 +590,7 @@ pub(super) static KEYS: &[Key] = &[
         "auth.open_streams",
         Kind::Switch(at!(auth.open_streams)),
         "Let streams be opened without a token, too, where there are tokens for them: such a client sees the \
-         events of no tenant. A token that is sent has to be good.",
+         events of no tenant, unless auth.open_tenants lets it name one. A token that is sent has to be good.",
     ),
     key(
         "auth.open_tenants",

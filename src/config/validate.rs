@@ -96,6 +96,12 @@ pub fn warnings(config: &Config, mode: Mode) -> Vec<String> {
             "auth.open_streams changes nothing: there are no tokens that a stream could need".to_owned(),
         );
     }
+    if auth.open_tenants && auth.open_streams && auth.guards(Right::Subscribe) {
+        warnings.push(
+            "auth.open_tenants with auth.open_streams: whoever sends no token may ask for every tenant"
+                .to_owned(),
+        );
+    }
     if auth.open_tenants && !auth.jwt.is_empty() {
         warnings.push(
             "auth.open_tenants with auth.jwt: a token without a tenant claim may ask for every tenant"
@@ -288,6 +294,16 @@ mod tests {
         let text = warnings(&config, Mode::DryRun).remove(0);
         assert!(text.contains("server.reuse_port") && text.contains("\"dry-run\""), "{text}");
         assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn open_tenants_where_streams_are_open_too_are_warned_of() {
+        let mut config = Config::default();
+        config.auth.open_tenants = true;
+        config.auth.open_streams = true;
+        config.auth.subscribe_tokens = vec![crate::auth::TokenHash::of("subscriber-of-events")];
+        let warnings = warnings(&config, Mode::Local);
+        assert!(warnings.len() == 1 && warnings[0].contains("may ask for every tenant"), "{warnings:?}");
     }
 
     /// A limit that another one makes pointless is odd, not wrong: the smaller one acts.

@@ -1,8 +1,8 @@
 //! The open connections: sockets and what each is in the middle of.
 //!
 //! Invariants: a key names one connection for ever; those that are within the caps are counted as admitted, each
-//! on the side that it came in by; a connection that carries requests has exactly one deadline unless it waits for our own answer, and a
-//! stream has none here (the hub has those of blocked ones).
+//! on the side that it came in by; a connection that carries requests has exactly one deadline unless it waits for
+//! our own answer, and a stream has none here (the hub has those of blocked ones).
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::common::api::{post, problem};
 use super::common::events::tick;
-use super::common::http::{Conn, Response, request};
+use super::common::http::{Conn, Response, compose, request};
 use super::common::server::{Server, Setup};
 use super::common::stream::Stream;
 use super::common::tokens::{claims, hs256};
@@ -33,6 +33,24 @@ fn without_a_token_nothing_opens_that_needs_one() {
         assert_eq!(status(&server, "GET", target, &[]), 200, "{target}");
     }
     assert_eq!(status(&server, "OPTIONS", "/events", &[]), 204);
+}
+
+/// What one request of a connection may does not rub off on the next.
+#[test]
+fn every_request_of_a_connection_needs_a_token_of_its_own() {
+    let server = jwt_server();
+    let body = tick(1);
+    let publish = |token: &str| {
+        let headers = [("Authorization", bearer(token)), ("Content-Type", "application/json".to_owned())];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        compose("POST", "/publish", &headers, body.as_bytes())
+    };
+    for next in [publish("not-a-token-at-all"), compose("GET", "/events", &[], b"")] {
+        let mut conn = Conn::open(server.addr());
+        conn.send(&[publish(&all()), next].concat());
+        assert_eq!(conn.read_response("POST").status, 202);
+        assert_eq!(conn.read_response("GET").status, 401);
+    }
 }
 
 /// 401 closes before a body is sent that nobody reads.

@@ -53,6 +53,17 @@ fn forgeries(
             sign(secret, &format!("{}.{payload}", part(r#"{"alg":"HS256","alg":"none"}"#))),
             "malformed",
         ),
+        (
+            "kid twice",
+            sign(secret, &format!("{}.{payload}", part(r#"{"alg":"HS256","kid":"a","kid":"b"}"#))),
+            "malformed",
+        ),
+        (
+            "a header that is a list",
+            sign(secret, &format!("{}.{payload}", part(r#"["HS256"]"#))),
+            "malformed",
+        ),
+        ("crit that is an object", signed(&json!({ "alg": "HS256", "crit": {} }), &all()), "malformed"),
         ("alg is a number", signed(&json!({ "alg": 256 }), &all()), "malformed"),
         ("another HMAC than the key's", signed(&json!({ "alg": "HS512" }), &all()), "algorithm"),
         ("RS256 said, HMAC made", signed(&json!({ "alg": "RS256" }), &all()), "signature"),
@@ -131,6 +142,26 @@ fn forgeries(
         (
             "rights as text",
             signed(&header, &claims(json!({ "subscribe": "yes", "publish": "yes" }))),
+            "claims",
+        ),
+        ("no tenant in particular", signed(&header, &with(json!({ "tenant": null }))), "claims"),
+        (
+            "topics that are null",
+            signed(&header, &claims(json!({ "subscribe": true, "publish": true, "topics": null }))),
+            "claims",
+        ),
+        (
+            "tenant twice",
+            raw(&format!(
+                r#"{{"exp":{exp},"tenant":"a","tenant":"b","ssecast":{{"subscribe":true,"publish":true}}}}"#
+            )),
+            "claims",
+        ),
+        (
+            "rights twice",
+            raw(&format!(
+                r#"{{"exp":{exp},"ssecast":{{"subscribe":true,"topics":[]}},"ssecast":{{"subscribe":true}}}}"#
+            )),
             "claims",
         ),
         ("a tenant that is a list", signed(&header, &with(json!({ "tenant": ["a", "b"] }))), "claims"),

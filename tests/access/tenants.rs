@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::common::api::last_id;
 use super::common::http::request;
-use super::common::server::Server;
+use super::common::server::{Server, Setup};
 use super::common::stream::{Stream, data_of};
 use super::common::tokens::{claims, hs256, tenant_claims};
-use super::{bearer, jwt_server, publish_as, with_jwt};
+use super::{bearer, get_as, jwt_server, publish_as, with_jwt};
 
 fn reader(tenant: &str) -> String {
     hs256(&tenant_claims(tenant, json!({ "subscribe": true })))
@@ -93,10 +93,12 @@ fn no_header_query_cookie_or_id_reaches_another_tenant() {
         assert_eq!(events.event, "after", "{target}");
         assert!(!String::from_utf8_lossy(&stream.raw).contains("acme"), "{target}");
     }
-    for target in ["/events?tenant=acme", "/events?tenant=acme&tenant=evil"] {
-        let headers = [("Authorization", bearer(&evil))];
-        let headers = [("Authorization", headers[0].1.as_str())];
-        assert_eq!(request(server.addr(), "GET", target, &headers, b"").status, 403, "{target}");
+    for (target, status) in [
+        ("/events?tenant=acme", 403),
+        ("/events?tenant=acme&tenant=evil", 400),
+        ("/events?tenant=evil&tenant=acme", 400),
+    ] {
+        assert_eq!(get_as(&server, target, &evil).status, status, "{target}");
     }
 }
 
@@ -130,4 +132,40 @@ fn who_publishes_for_a_tenant_publishes_for_no_other() {
     assert_eq!(status(&of_tenant("acme", 6)), 202);
     // All or nothing: what was fine in the mixed batch was not published either.
     assert_eq!(data_of(&acme.take(2)), ["\"acme 1\"", "\"acme 6\""]);
+}
+
+/// A gateway that adds its `tenant=` to whatever a client asked for was overruled by the client's own one.
+#[test]
+fn of_two_tenants_in_a_query_the_clients_own_one_won() {
+    let server = Setup::new().config("[auth]\nopen_tenants = true\n").start();
+    for target in [
+        "/events?tenant=acme&tenant=evil",
+        "/events?tenant=&tenant=evil",
+        "/events?%74enant=acme&tenant=acme",
+    ] {
+        assert_eq!(request(server.addr(), "HEAD", target, &[], b"").status, 400, "{target}");
+    }
+    assert_eq!(request(server.addr(), "HEAD", "/events?tenant=acme", &[], b"").status, 200);
+    // Where the parameter does not count, two of them do not either.
+    let server = Setup::new().start();
+    assert_eq!(request(server.addr(), "HEAD", "/events?tenant=a&tenant=b", &[], b"").status, 200);
+}
+
+/// Whoever published first under the idempotency key of another tenant's event kept it from its readers.
+#[test]
+fn a_tenant_swallowed_an_event_of_another_one_by_its_idempotency_key() {
+    let server = with_jwt("").flag("--redis-dedupe", "1000").start();
+    let of = |tenant: &str| hs256(&tenant_claims(tenant, json!({ "publish": true, "subscribe": true })));
+    let envelope = |tenant: &str, payload: u32| {
+        format!(
+            r#"{{"eventType":"paid","id":"1","payload":{payload},"ts":"2026-01-31T12:00:00Z","tenant":"{tenant}"}}"#
+        )
+    };
+    let mut acme = open_as(&server, "/events", &of("acme"), &[]);
+    assert_eq!(publish_as(&server, &of("evil"), &envelope("evil", 1)).status, 202);
+    assert_eq!(publish_as(&server, &of("acme"), &envelope("acme", 2)).status, 202);
+    // Its own are still told apart from each other.
+    assert_eq!(publish_as(&server, &of("acme"), &envelope("acme", 3)).status, 202);
+    publish(&server, &of_tenant("acme", 4));
+    assert_eq!(data_of(&acme.take(2)), ["2", "\"acme 4\""]);
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::common::api::last_id;
+use super::common::api::{last_id, metric};
 use super::common::http::request;
-use super::common::server::{Server, Setup};
+use super::common::server::{Server, Setup, wait_for_log};
 use super::common::stream::{Stream, data_of};
 use super::common::tokens::{SECRET, claims, hs256};
 use super::{bearer, publish_as};
@@ -100,4 +100,16 @@ fn who_may_publish_about_some_topics_may_not_about_others() {
     assert_eq!(status(envelope(&["customerId/1", "news"], json!(1))), 403);
     assert_eq!(status(envelope(&["news"], json!({ "customerId": 1 }))), 403);
     assert_eq!(status(envelope(&[], json!(1))), 403);
+}
+
+/// The answer was a 403 like others, but neither the log nor the metrics knew of it, and it had no challenge.
+#[test]
+fn what_was_published_beyond_the_scope_was_refused_without_a_word() {
+    let server = server();
+    let token = hs256(&claims(json!({ "publish": true, "topics": ["customerId/*"] })));
+    let denied = publish_as(&server, &token, r#"{"eventType":"a","id":"1","payload":1}"#);
+    assert_eq!(denied.status, 403);
+    assert!(denied.header("www-authenticate").is_some_and(|value| value.contains("insufficient_scope")));
+    assert_eq!(metric(&server, "ssecast_denials_total{reason=\"topic\"}"), Some(1.0));
+    wait_for_log(&server, 0, "access denied");
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ssecast::config::{self, Config, Invocation, Origins, Sources};
-use ssecast::net::{self, Ended, Server};
-use ssecast::{logging, redis};
+use ssecast::net::{self, Ended, Inherited, Server};
+use ssecast::{health, logging, redis};
 
 /// A failure at run time.
 const EXIT_FAILURE: u8 = 1;
@@ -21,9 +21,18 @@ const EXIT_ADDRESS_IN_USE: u8 = 98;
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    match config::load(std::env::args_os(), std::env::vars_os()) {
-        Ok(Invocation::Serve(config, sources)) => serve(*config, sources),
+    // No thread runs yet, as this asks for.
+    let inherited = match Inherited::take() {
+        Ok(inherited) => inherited,
+        Err(error) => return fail(&error.to_string(), EXIT_CONFIG),
+    };
+    match config::load_on(inherited.given(), std::env::args_os(), std::env::vars_os()) {
+        Ok(Invocation::Serve(config, sources)) => serve(*config, sources, inherited),
         Ok(Invocation::Check(config, origins)) => check(&config, &origins),
+        Ok(Invocation::Health(config)) => match health::ask(&config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(sickness) => fail(&sickness.to_string(), EXIT_FAILURE),
+        },
         Ok(Invocation::Print(text)) => print(&text),
         Err(failure) => {
             let _ = io::stderr().write_all(failure.message().as_bytes());
@@ -48,7 +57,7 @@ fn check(config: &Config, origins: &Origins) -> ExitCode {
 }
 
 /// Runs the server until it has drained.
-fn serve(config: Config, sources: Sources) -> ExitCode {
+fn serve(config: Config, sources: Sources, inherited: Inherited) -> ExitCode {
     let log = match logging::init(config.log.level, config.log.format) {
         Ok(log) => log,
         Err(error) => return fail(&error.to_string(), EXIT_FAILURE),
@@ -56,7 +65,7 @@ fn serve(config: Config, sources: Sources) -> ExitCode {
     for warning in config::warnings(&config, config.bus.mode) {
         log::warn!("{warning}");
     }
-    let mut server = match Server::bind(config, sources) {
+    let mut server = match Server::bind(config, sources, inherited) {
         Ok(server) => server,
         Err(error) if error.is_address_in_use() => return fail(&error.to_string(), EXIT_ADDRESS_IN_USE),
         Err(error) if error.is_configuration() => return fail(&error.to_string(), EXIT_CONFIG),

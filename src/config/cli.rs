@@ -52,10 +52,14 @@ pub(super) enum Parsed {
     Print(String),
     /// `check --reference`.
     Reference,
+    /// `check --example`.
+    Example,
     /// `serve`, or nothing.
     Serve(Line),
     /// `check`.
     Check(Line),
+    /// `health`.
+    Health(Line),
 }
 
 /// The options of a command line.
@@ -79,7 +83,9 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
     };
     Ok(match matches.subcommand() {
         Some(("check", inner)) if inner.get_flag("reference") => Parsed::Reference,
+        Some(("check", inner)) if inner.get_flag("example") => Parsed::Example,
         Some(("check", inner)) => Parsed::Check(line(&matches, Some(inner))),
+        Some(("health", inner)) => Parsed::Health(line(&matches, Some(inner))),
         Some((_, inner)) => Parsed::Serve(line(&matches, Some(inner))),
         None => Parsed::Serve(line(&matches, None)),
     })
@@ -90,6 +96,11 @@ fn command() -> Command {
     let reference = Arg::new("reference")
         .long("reference")
         .help("Print the reference of the configuration in Markdown")
+        .action(ArgAction::SetTrue)
+        .hide(true);
+    let example = Arg::new("example")
+        .long("example")
+        .help("Print a file of all keys, commented out, each with what it is for")
         .action(ArgAction::SetTrue)
         .hide(true);
     Command::new("ssecast")
@@ -103,7 +114,13 @@ fn command() -> Command {
             Command::new("check")
                 .about("Check the configuration, print what is in force as a TOML file, and exit with 0 or 2")
                 .args(options())
-                .arg(reference),
+                .arg(reference)
+                .arg(example),
+        )
+        .subcommand(
+            Command::new("health")
+                .about("Ask the server of this configuration, on this machine, whether it is well, and exit with 0 or 1")
+                .args(options()),
         )
 }
 

@@ -3,16 +3,18 @@
 //! The only part of the configuration that reads the file system, and only the file that was named.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{fmt, fs};
 
 use super::cli::{self, Line, Parsed};
 use super::environment::{self, Environment};
-use super::keys::KEYS;
+use super::example::render_example;
+use super::keys::{self, KEYS};
 use super::origin::{Origin, Origins};
 use super::reference::render_reference;
 use super::value::Value;
-use super::{Config, file, validate};
+use super::{Config, Endpoint, file, validate};
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -21,8 +23,18 @@ pub enum Invocation {
     Serve(Box<Config>, Sources),
     /// `ssecast check`.
     Check(Box<Config>, Origins),
+    /// `ssecast health`.
+    Health(Box<Config>),
     /// `--help`, `--version`: this goes to standard output.
     Print(String),
+}
+
+/// A command that takes a configuration.
+#[derive(Clone, Copy)]
+enum Asked {
+    Serve,
+    Check,
+    Health,
 }
 
 /// A wrong command line or configuration: nothing was started. Never helped by trying again.
@@ -57,11 +69,21 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Where sockets listen that were handed over: not ours to choose.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// In the place of `server.listen`.
+    pub listen: Option<SocketAddr>,
+    /// In the place of `server.admin_listen`.
+    pub admin_listen: Option<Endpoint>,
+}
+
 /// All that a configuration is made of, kept to make it again.
 #[derive(Clone, Debug)]
 pub struct Sources {
     line: Line,
     environment: Environment,
+    given: Given,
 }
 
 impl Sources {
@@ -82,7 +104,7 @@ impl Sources {
         self.resolve().map(|(config, _)| config)
     }
 
-    /// Default, file, environment, flags: each over the one before.
+    /// Default, file, environment, flags, and the sockets that there are: each over the one before.
     fn resolve(&self) -> Result<(Config, Origins), Failure> {
         let mut layers =
             Layers { config: Config::default(), origins: Origins::defaults(), problems: Vec::new() };
@@ -94,6 +116,13 @@ impl Sources {
         }
         for (index, value) in &self.line.values {
             layers.add(*index, value, Origin::Flag(format!("--{}", KEYS[*index].flag())));
+        }
+        let listen = self.given.listen.map(|address| address.to_string());
+        let admin_listen = self.given.admin_listen.as_ref().map(Endpoint::to_string);
+        for (name, value) in [("server.listen", listen), ("server.admin_listen", admin_listen)] {
+            if let (Some(value), Some(index)) = (value, keys::find(name)) {
+                layers.add(index, &Value::Word(value), Origin::Socket);
+            }
         }
         Failure::all(&layers.problems)?;
         Failure::all(&validate::relations(&layers.config, &layers.origins))?;
@@ -155,15 +184,30 @@ pub fn load(
     args: impl IntoIterator<Item = OsString>,
     env: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Invocation, Failure> {
-    let (line, check) = match cli::parse(args).map_err(|message| Failure { message })? {
+    load_on(Given::default(), args, env)
+}
+
+/// As `load`, for a server that was handed these sockets.
+///
+/// # Errors
+///
+/// As `load`; what must not be listened on is no better for having been handed over.
+pub fn load_on(
+    given: Given,
+    args: impl IntoIterator<Item = OsString>,
+    env: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Invocation, Failure> {
+    let (line, asked) = match cli::parse(args).map_err(|message| Failure { message })? {
         Parsed::Print(text) => return Ok(Invocation::Print(text)),
         Parsed::Reference => return Ok(Invocation::Print(render_reference())),
-        Parsed::Serve(line) => (line, false),
-        Parsed::Check(line) => (line, true),
+        Parsed::Example => return Ok(Invocation::Print(render_example())),
+        Parsed::Serve(line) => (line, Asked::Serve),
+        Parsed::Check(line) => (line, Asked::Check),
+        Parsed::Health(line) => (line, Asked::Health),
     };
     let mut problems = Vec::new();
     let environment = environment::read(env, &mut problems);
-    let sources = Sources { line, environment };
+    let sources = Sources { line, environment, given };
     let resolved = sources.resolve();
     if let (Err(failure), false) = (&resolved, problems.is_empty()) {
         let message = Failure::of(&problems).message + &failure.message;
@@ -172,5 +216,9 @@ pub fn load(
     Failure::all(&problems)?;
     let (config, origins) = resolved?;
     let config = Box::new(config);
-    Ok(if check { Invocation::Check(config, origins) } else { Invocation::Serve(config, sources) })
+    Ok(match asked {
+        Asked::Serve => Invocation::Serve(config, sources),
+        Asked::Check => Invocation::Check(config, origins),
+        Asked::Health => Invocation::Health(config),
+    })
 }

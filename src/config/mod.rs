@@ -28,6 +28,7 @@ mod choice;
 mod cli;
 mod endpoint;
 mod environment;
+mod example;
 mod file;
 mod keys;
 mod kind;
@@ -42,7 +43,8 @@ mod value;
 
 pub use check::render_check;
 pub use endpoint::Endpoint;
-pub use load::{Failure, Invocation, Sources, load};
+pub use example::render_example;
+pub use load::{Failure, Given, Invocation, Sources, load, load_on};
 pub use origin::{Origin, Origins};
 pub use reference::render_reference;
 pub use reload::{Change, adopt, changes};

@@ -12,6 +12,7 @@ pub mod deadlines;
 pub mod envelope;
 pub mod event;
 pub mod filter;
+pub mod health;
 pub mod http;
 pub mod hub;
 pub mod id;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ssecast::bus::Mode;
 use ssecast::commands::{self, Invocation};
-use ssecast::config::{self, Config, Origin, Sources};
+use ssecast::config::{self, Config, Given, Origin, Sources};
 use ssecast::hub::{DataStyle, HeartbeatStyle};
 use ssecast::logging::LogFormat;
 
@@ -43,7 +43,7 @@ impl Drop for TempFile {
 fn load(args: &[&str], env: &[(&str, &str)]) -> Result<Invocation, String> {
     let args = std::iter::once("ssecast").chain(args.iter().copied()).map(OsString::from);
     let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    commands::parse(args, env).map_err(|failure| failure.message().to_owned())
+    commands::parse(args, env, Given::default()).map_err(|failure| failure.message().to_owned())
 }
 
 fn serve(args: &[&str], env: &[(&str, &str)]) -> (Config, Sources) {

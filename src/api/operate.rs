@@ -48,6 +48,7 @@ pub(super) fn readyz(context: &Context<'_>) -> Response {
 pub(super) fn metrics(context: &Context<'_>) -> Response {
     let (hub, log, bus) = (&context.hub, context.hub.log(), context.bus.status(context.now.mono));
     let holdings = Holdings {
+        mode: context.bus.mode().name(),
         streams: hub.len(),
         log_bytes: log.bytes(),
         log_events: log.history_len(),

@@ -96,6 +96,22 @@ pub(super) const CHECK: Help = Help {
     exit: &[("0", "it can be used"), ("2", "it cannot; every problem is named")],
 };
 
+pub(super) const HEALTH: Help = Help {
+    name: "health",
+    about: "Ask the server of this configuration, on this machine, whether it is well",
+    more: "Takes the options of `ssecast serve`, and asks for /healthz where they say that it listens: for the health \
+           check of a container, which has no other program to ask with.",
+    examples: &[
+        ("ssecast health", "Is the server on 127.0.0.1:8080 well?"),
+        ("ssecast health --config ssecast.toml", "The one that this file describes."),
+    ],
+    exit: &[
+        ("0", "it is well"),
+        ("1", "it is not, or does not answer"),
+        ("2", "a wrong command line or configuration"),
+    ],
+};
+
 pub(super) const TAIL: Help = Help {
     name: "tail",
     about: "Follow a stream of events; reconnects and resumes by itself",

@@ -8,9 +8,9 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::help::{CHECK, COMPLETIONS, Help, MAN, PROGRAM, PUBLISH, SERVE, TAIL};
+use super::help::{CHECK, COMPLETIONS, HEALTH, Help, MAN, PROGRAM, PUBLISH, SERVE, TAIL};
 use super::{completions, man, publish, tail};
-use crate::config::{self, Config, Failure, Origins, Sources};
+use crate::config::{self, Config, Failure, Given, Origins, Sources};
 
 /// Columns of `--help`, at most.
 const HELP_COLUMNS: usize = 100;
@@ -25,6 +25,8 @@ pub enum Invocation {
     Serve(Box<Config>, Sources),
     /// `ssecast check`.
     Check(Box<Config>, Origins),
+    /// `ssecast health`.
+    Health(Box<Config>),
     /// `ssecast tail`.
     Tail(Box<ArgMatches>),
     /// `ssecast publish`.
@@ -34,7 +36,7 @@ pub enum Invocation {
 }
 
 /// Reads a command line (the program's name first); where it is about the server, also its environment and the
-/// file that they name.
+/// file that they name. `given` are the sockets that the process was handed.
 ///
 /// # Errors
 /// When a flag, a variable, a key or a value is unknown or not allowed, or the file cannot be read. The
@@ -42,6 +44,7 @@ pub enum Invocation {
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     env: impl Iterator<Item = (OsString, OsString)>,
+    given: Given,
 ) -> Result<Invocation, Failure> {
     let mut matches = match command().try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -52,7 +55,7 @@ pub fn parse(
         }
     };
     let Some((name, inner)) = matches.remove_subcommand() else {
-        let (config, _, sources) = config::load(&matches, None, env)?;
+        let (config, _, sources) = config::load(&matches, None, env, given)?;
         return Ok(Invocation::Serve(Box::new(config), sources));
     };
     Ok(match name.as_str() {
@@ -64,12 +67,17 @@ pub fn parse(
             Invocation::Print(page.map_err(|error| Failure::new(format!("error: {error}\n")))?)
         }
         "check" if inner.get_flag("reference") => Invocation::Print(config::render_reference()),
+        "check" if inner.get_flag("example") => Invocation::Print(config::render_example()),
         "check" => {
-            let (config, origins, _) = config::load(&matches, Some(&inner), env)?;
+            let (config, origins, _) = config::load(&matches, Some(&inner), env, given)?;
             Invocation::Check(Box::new(config), origins)
         }
+        "health" => {
+            let (config, ..) = config::load(&matches, Some(&inner), env, given)?;
+            Invocation::Health(Box::new(config))
+        }
         _ => {
-            let (config, _, sources) = config::load(&matches, Some(&inner), env)?;
+            let (config, _, sources) = config::load(&matches, Some(&inner), env, given)?;
             Invocation::Serve(Box::new(config), sources)
         }
     })
@@ -82,6 +90,13 @@ fn command() -> Command {
         .help("Print the reference of the configuration in Markdown")
         .action(ArgAction::SetTrue)
         .hide(true);
+    let example = Arg::new("example")
+        .long("example")
+        .help("Print a file of all keys, commented out, each with what it is for")
+        .action(ArgAction::SetTrue)
+        .hide(true);
+    let check =
+        described(Command::new(CHECK.name), &CHECK).args(config::options()).args([reference, example]);
     let program = Command::new("ssecast")
         .version(env!("CARGO_PKG_VERSION"))
         .max_term_width(HELP_COLUMNS)
@@ -89,7 +104,8 @@ fn command() -> Command {
         .disable_help_subcommand(true)
         .args(config::options().into_iter().map(|option| option.hide(true)))
         .subcommand(described(Command::new(SERVE.name), &SERVE).args(config::options()))
-        .subcommand(described(Command::new(CHECK.name), &CHECK).args(config::options()).arg(reference))
+        .subcommand(check)
+        .subcommand(described(Command::new(HEALTH.name), &HEALTH).args(config::options()))
         .subcommand(described(tail::command(), &TAIL))
         .subcommand(described(publish::command(), &PUBLISH))
         .subcommand(described(completions::command(), &COMPLETIONS))
@@ -109,7 +125,7 @@ mod tests {
 
     fn parsed(args: &[&str]) -> Result<Invocation, String> {
         let args = std::iter::once("ssecast").chain(args.iter().copied()).map(OsString::from);
-        parse(args, std::iter::empty()).map_err(|failure| failure.message().to_owned())
+        parse(args, std::iter::empty(), Given::default()).map_err(|failure| failure.message().to_owned())
     }
 
     fn config(args: &[&str]) -> Config {

@@ -23,6 +23,9 @@ use bytesize::ByteSize;
 
 pub use line::{Invocation, parse};
 
+use crate::health;
+use crate::net::Inherited;
+
 /// A failure at run time.
 const EXIT_FAILURE: u8 = 1;
 /// A wrong configuration or command line.
@@ -37,9 +40,18 @@ pub fn run(
     args: impl IntoIterator<Item = OsString>,
     env: impl Iterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    match parse(args, env) {
-        Ok(Invocation::Serve(config, sources)) => serve::run(*config, sources),
+    // No thread runs yet, as this asks for.
+    let inherited = match Inherited::take() {
+        Ok(inherited) => inherited,
+        Err(error) => return fail(&error.to_string(), EXIT_CONFIG),
+    };
+    match parse(args, env, inherited.given()) {
+        Ok(Invocation::Serve(config, sources)) => serve::run(*config, sources, inherited),
         Ok(Invocation::Check(config, origins)) => serve::check(&config, &origins),
+        Ok(Invocation::Health(config)) => match health::ask(&config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(sickness) => fail(&sickness.to_string(), EXIT_FAILURE),
+        },
         Ok(Invocation::Tail(matches)) => tail::run(&matches),
         Ok(Invocation::Publish(matches)) => publish::run(&matches),
         Ok(Invocation::Print(text)) => print(&text),

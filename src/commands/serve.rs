@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{EXIT_ADDRESS_IN_USE, EXIT_CONFIG, EXIT_FAILURE, fail, print, say};
 use crate::config::{self, Config, Origins, Sources};
 use crate::memory::WorstCase;
-use crate::net::{self, Ended, Server};
+use crate::net::{self, Ended, Inherited, Server};
 use crate::{logging, redis};
 
 /// How long the end of the process waits for a log that nobody reads.
@@ -29,7 +29,7 @@ pub(super) fn check(config: &Config, origins: &Origins) -> ExitCode {
 }
 
 /// Runs the server until it has drained.
-pub(super) fn run(config: Config, sources: Sources) -> ExitCode {
+pub(super) fn run(config: Config, sources: Sources, inherited: Inherited) -> ExitCode {
     let log = match logging::init(config.log.level, config.log.format) {
         Ok(log) => log,
         Err(error) => return fail(&error.to_string(), EXIT_FAILURE),
@@ -37,7 +37,7 @@ pub(super) fn run(config: Config, sources: Sources) -> ExitCode {
     for warning in config::warnings(&config, config.bus.mode) {
         log::warn!("{warning}");
     }
-    let mut server = match Server::bind(config, sources) {
+    let mut server = match Server::bind(config, sources, inherited) {
         Ok(server) => server,
         Err(error) if error.is_address_in_use() => return fail(&error.to_string(), EXIT_ADDRESS_IN_USE),
         Err(error) if error.is_configuration() => return fail(&error.to_string(), EXIT_CONFIG),

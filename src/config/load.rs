@@ -3,6 +3,7 @@
 //! The only part of the configuration that reads the file system, and only the file that was named.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{fmt, fs, io};
 
@@ -10,10 +11,10 @@ use clap::ArgMatches;
 
 use super::cli::{self, Line};
 use super::environment::{self, Environment};
-use super::keys::KEYS;
+use super::keys::{self, KEYS};
 use super::origin::{Origin, Origins};
 use super::value::Value;
-use super::{Config, file, validate};
+use super::{Config, Endpoint, file, validate};
 
 /// A wrong command line or configuration: nothing was started. Never helped by trying again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,11 +53,21 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Where sockets listen that were handed over: not ours to choose.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// In the place of `server.listen`.
+    pub listen: Option<SocketAddr>,
+    /// In the place of `server.admin_listen`.
+    pub admin_listen: Option<Endpoint>,
+}
+
 /// All that a configuration is made of, kept to make it again.
 #[derive(Clone, Debug)]
 pub struct Sources {
     line: Line,
     environment: Environment,
+    given: Given,
 }
 
 impl Sources {
@@ -77,7 +88,7 @@ impl Sources {
         self.resolve().map(|(config, _)| config)
     }
 
-    /// Default, file, environment, flags: each over the one before.
+    /// Default, file, environment, flags, and the sockets that there are: each over the one before.
     fn resolve(&self) -> Result<(Config, Origins), Failure> {
         let mut layers =
             Layers { config: Config::default(), origins: Origins::defaults(), problems: Vec::new() };
@@ -89,6 +100,13 @@ impl Sources {
         }
         for (index, value) in &self.line.values {
             layers.add(*index, value, Origin::Flag(format!("--{}", KEYS[*index].flag())));
+        }
+        let listen = self.given.listen.map(|address| address.to_string());
+        let admin_listen = self.given.admin_listen.as_ref().map(Endpoint::to_string);
+        for (name, value) in [("server.listen", listen), ("server.admin_listen", admin_listen)] {
+            if let (Some(value), Some(index)) = (value, keys::find(name)) {
+                layers.add(index, &Value::Word(value), Origin::Socket);
+            }
         }
         Failure::all(&layers.problems)?;
         Failure::all(&validate::relations(&layers.config, &layers.origins))?;
@@ -152,15 +170,17 @@ impl Layers {
 /// # Errors
 ///
 /// When a variable, a key or a value is unknown or not allowed, or the file cannot be read. The message names all
-/// of them and where they stand. Nothing is opened but the file.
+/// of them and where they stand. Nothing is opened but the file. What must not be listened on is no better for having
+/// been handed over.
 pub fn load(
     outer: &ArgMatches,
     inner: Option<&ArgMatches>,
     env: impl Iterator<Item = (OsString, OsString)>,
+    given: Given,
 ) -> Result<(Config, Origins, Sources), Failure> {
     let mut problems = Vec::new();
     let environment = environment::read(env, &mut problems);
-    let sources = Sources { line: cli::line(outer, inner), environment };
+    let sources = Sources { line: cli::line(outer, inner), environment, given };
     let resolved = sources.resolve();
     if let (Err(failure), false) = (&resolved, problems.is_empty()) {
         let message = Failure::of(&problems).message + &failure.message;

@@ -21,6 +21,8 @@ pub enum Origin {
     Environment(String),
     /// The flag of this name, with its dashes.
     Flag(String),
+    /// A socket that was handed over: where it listens is not ours to choose.
+    Socket,
 }
 
 impl fmt::Display for Origin {
@@ -31,6 +33,7 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(f, "{}:{line}", path.to_string_lossy().escape_debug()),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Socket => f.write_str("socket activation"),
         }
     }
 }

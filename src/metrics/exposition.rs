@@ -12,6 +12,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// What the hub holds at the moment of asking.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Holdings {
+    /// The mode of the bus.
+    pub mode: &'static str,
     /// Open streams.
     pub streams: usize,
     /// Bytes that the log holds.
@@ -33,6 +35,8 @@ pub struct Holdings {
 pub struct Gauges {
     /// Open connections of any kind.
     pub connections: usize,
+    /// Beyond so many, who comes is told to come back later.
+    pub connections_limit: usize,
     /// Memory of requests being read and answers waiting, in bytes.
     pub parser_bytes: usize,
     /// Messages received from Redis and not yet broadcast.
@@ -43,6 +47,8 @@ pub struct Gauges {
     pub resident_bytes: u64,
     /// Open descriptors of the process.
     pub open_fds: u64,
+    /// Descriptors that it may open.
+    pub max_fds: u64,
     /// When the process started, in seconds since 1970.
     pub start_time_seconds: f64,
 }
@@ -69,6 +75,11 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
     );
     text.gauge("ssecast_active_connections", "Open event streams.", holdings.streams as f64);
     text.gauge("ssecast_open_connections", "Open connections of any kind.", gauges.connections as f64);
+    text.gauge(
+        "ssecast_connections_limit",
+        "Open connections beyond which who comes is told to come back later.",
+        gauges.connections_limit as f64,
+    );
     text.counter("ssecast_events_sent_total", "Deliveries: an event and a client.", m.events_sent);
     let by_way = m.published.iter().map(|(way, &count)| (*way, count));
     text.counters("ssecast_events_published_total", "Events accepted by POST /publish.", "via", by_way);
@@ -115,6 +126,7 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
     );
     text.gauge("process_resident_memory_bytes", "Resident memory.", gauges.resident_bytes as f64);
     text.gauge("process_open_fds", "Open descriptors.", gauges.open_fds as f64);
+    text.gauge("process_max_fds", "Descriptors that may be open.", gauges.max_fds as f64);
     text.gauge(
         "process_start_time_seconds",
         "Start of the process, in seconds since 1970.",
@@ -122,6 +134,8 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
     );
     let version = [(env!("CARGO_PKG_VERSION"), 1)];
     text.samples("ssecast_build_info", "gauge", "What is running.", "version", version);
+    let mode = [(holdings.mode, 1)];
+    text.samples("ssecast_mode_info", "gauge", "The mode of the bus.", "mode", mode);
     // Not "instance": scrapers have a label of that name for the address that they asked.
     let name = [(instance.as_str(), 1)];
     text.samples("ssecast_instance_info", "gauge", "Which process answered, as in ids.", "name", name);
@@ -260,7 +274,7 @@ mod tests {
         let mut metrics = Metrics::new(Mono::ZERO, ["stalled"]);
         metrics.broadcast.record(1_500, 4);
         metrics.requests.insert(202, 7);
-        let holdings = Holdings { streams: 3, ..Holdings::default() };
+        let holdings = Holdings { streams: 3, mode: "dual", ..Holdings::default() };
         let text = render(&metrics, &holdings, &Gauges::default(), &Instance::from_random(0xab));
         for line in [
             "broadcast_latency_ms_bucket{le=\"1\"} 0",
@@ -271,6 +285,7 @@ mod tests {
             "ssecast_connections_closed_total{reason=\"stalled\"} 0",
             "ssecast_gaps_total{reason=\"unknown-id\"} 0",
             "ssecast_requests_total{status=\"202\"} 7",
+            "ssecast_mode_info{mode=\"dual\"} 1",
             "ssecast_instance_info{name=\"000000ab\"} 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");

@@ -208,6 +208,7 @@ impl Server {
         };
         let view = View {
             connections: &self.connections,
+            connections_cap: self.caps.public + self.caps.admin,
             clock: &self.clock,
             rates: &self.rates,
             instance: &self.instance,

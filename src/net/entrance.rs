@@ -108,6 +108,17 @@ impl Entrance {
         self.opening.is_some()
     }
 
+    /// Whether who is not let in here waits for the next process.
+    pub(super) const fn is_inherited(&self) -> bool {
+        self.public.listener.is_inherited()
+    }
+
+    /// Lets nobody in any more at the public door.
+    pub(super) fn close_public(&mut self, registry: &Registry) {
+        self.public.listener.close(registry);
+        self.public.accepting = Accepting::Idle;
+    }
+
     /// Begins to leave the port to the others.
     pub(super) fn begin_to_leave(&self) {
         if let Err(error) = self.public.listener.begin_no_more() {
@@ -157,7 +168,7 @@ impl Server {
                 self.phase = Phase::Leaving { until, latest };
             }
             Accepting::Idle | Accepting::Pending | Accepting::Paused { .. } => {
-                self.entrance.public.listener.close();
+                self.entrance.close_public(self.poll.registry());
                 log::info!("the port is left to the other processes");
                 self.begin_drain(Successor::Others);
             }
@@ -174,7 +185,7 @@ impl Server {
         self.bus.end_opening();
         self.entrance.opening = None;
         if self.phase == Phase::Running {
-            self.log_listening();
+            self.begin_to_serve();
         }
         true
     }

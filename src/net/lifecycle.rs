@@ -23,15 +23,50 @@ impl Server {
     pub(super) fn handle_signals(&mut self) {
         for wish in self.signals.wishes() {
             match (wish, self.phase) {
-                (Wish::Reload, _) => self.reload(),
+                (Wish::Reload, _) => {
+                    self.supervisor.handle_reload();
+                    self.reload();
+                }
                 (Wish::End, Phase::Running) => self.begin_to_end(),
                 (Wish::End, _) => self.phase = Phase::Forced,
             }
         }
     }
 
+    /// Lets in who comes, or begins to with the next turn: says so to whom it concerns.
+    pub(super) fn begin_to_serve(&mut self) {
+        self.log_listening();
+        let status = self.status();
+        self.supervisor.handle_ready(&status);
+    }
+
+    /// Feeds the watchdog.
+    pub(super) fn tend_supervisor(&mut self) {
+        let mut supervisor = std::mem::take(&mut self.supervisor);
+        supervisor.handle_turn(self.now.mono, || self.status());
+        self.supervisor = supervisor;
+    }
+
+    /// How things are, on one line.
+    fn status(&self) -> String {
+        let (streams, mode) = (self.hub.len(), self.bus.mode().name());
+        match self.phase {
+            Phase::Running if self.entrance.is_opening() => "waiting for Redis".to_owned(),
+            Phase::Running => {
+                format!("listening on {}, mode {mode}, open streams: {streams}", self.entrance.endpoint())
+            }
+            Phase::Leaving { .. } => format!("leaving the port, open streams: {streams}"),
+            Phase::Draining { .. } | Phase::Forced => format!("draining, open streams: {streams}"),
+        }
+    }
+
     fn begin_to_end(&mut self) {
-        if self.config.server.reuse_port {
+        self.supervisor.handle_stopping(self.config.server.drain + 2 * LEAVING, "draining");
+        if self.entrance.is_inherited() {
+            log::info!("who comes now waits for the next process");
+            self.entrance.close_public(self.poll.registry());
+            self.begin_drain(Successor::Others);
+        } else if self.config.server.reuse_port {
             log::info!("leaving the port to the other processes");
             self.entrance.begin_to_leave();
             let now = self.now.mono;
@@ -83,15 +118,15 @@ impl Server {
         });
         let (config, changes) = match adopted {
             Ok(adopted) => adopted,
-            Err(failure) => return log_refused(failure.message()),
+            Err(failure) => return self.refuse_reload(failure.message()),
         };
         let gate = match setup::gate(&config) {
             Ok(gate) => gate,
-            Err(error) => return log_refused(&error.to_string()),
+            Err(error) => return self.refuse_reload(&error.to_string()),
         };
         let are_new = match self.relay.redis.set_options(&config.redis) {
             Ok(are_new) => are_new,
-            Err(error) => return log_refused(&error.to_string()),
+            Err(error) => return self.refuse_reload(&error.to_string()),
         };
         log_changes(&changes);
         logging::set_level(config.log.level);
@@ -110,6 +145,19 @@ impl Server {
         }
         self.hub.set_options(config.stream.clone(), self.now.mono);
         self.config = config;
+        let status = self.status();
+        self.supervisor.handle_reloaded(&status);
+    }
+
+    /// Says why nothing was reloaded, a line for each problem.
+    fn refuse_reload(&mut self, problems: &str) {
+        for line in problems.lines() {
+            let problem = line.strip_prefix("error: ").unwrap_or(line);
+            log::error!(problem; "configuration not reloaded, the old one stays");
+        }
+        let first = problems.lines().next().unwrap_or_default();
+        let status = format!("configuration not reloaded, the old one stays: {first}");
+        self.supervisor.handle_reloaded(&status);
     }
 
     /// Changes the mode of the bus, and has the threads follow at once: another change may come in this very turn.
@@ -121,14 +169,6 @@ impl Server {
         }
         self.bus.set_mode(mode, &mut self.hub, self.now);
         self.tend_threads();
-    }
-}
-
-/// Says why nothing was reloaded, a line for each problem.
-fn log_refused(problems: &str) {
-    for line in problems.lines() {
-        let problem = line.strip_prefix("error: ").unwrap_or(line);
-        log::error!(problem; "configuration not reloaded, the old one stays");
     }
 }
 

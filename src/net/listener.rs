@@ -1,6 +1,7 @@
 //! Accepting connections, also when descriptors run out.
 //!
-//! Socket options are set once on the listener: Linux hands them on to what it accepts.
+//! Socket options are set once on the listener: Linux hands them on to what it accepts. A listener that was opened
+//! before this process began may have connections in its queue that have none of them yet.
 
 use std::fs::File;
 use std::io;
@@ -12,6 +13,7 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::inherited::{self, Handed};
 use super::socket_file::SocketFile;
 use super::transport::Transport;
 use crate::api::Peer;
@@ -38,6 +40,14 @@ pub(super) struct Listener {
 /// The socket that listens.
 enum Listening {
     Tcp(TcpListener),
+    /// Opened by another program, which keeps it open. `older` is what connections lack that were in the queue
+    /// before the listener had it; until the queue was empty once.
+    Inherited {
+        socket: TcpListener,
+        older: Option<Options>,
+    },
+    /// As before; the file stays with the other program.
+    InheritedFile(UnixListener),
     /// The file goes with it.
     Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] SocketFile),
 }
@@ -56,6 +66,7 @@ pub(super) enum Accepted {
 }
 
 /// How to listen.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Options {
     /// Other processes of the same user may listen there, too (socket(7), SO_REUSEPORT).
     pub(super) reuse_port: bool,
@@ -82,18 +93,7 @@ impl Listener {
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(options.reuse_port)?;
         socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_notsent_lowat(u32::try_from(options.notsent_bytes).unwrap_or(u32::MAX))?;
-        // It bounds what can be on its way. On loopback one segment of 64 KiB fills a small one until the
-        // receiver's delayed acknowledgement, 40 ms later.
-        if options.sndbuf_bytes > 0 {
-            socket.set_send_buffer_size(options.sndbuf_bytes)?;
-        }
-        socket.set_tcp_user_timeout(Some(options.user_timeout))?;
-        // A stream without heartbeats sends nothing that could stay unacknowledged.
-        socket.set_tcp_keepalive(
-            &TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL),
-        )?;
+        tune(&SockRef::from(&socket), options)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into());
@@ -110,14 +110,47 @@ impl Listener {
         Ok(Self::of(Listening::Unix(socket, file), Endpoint::Unix(path.to_owned())))
     }
 
+    /// Takes a listener that another program opened and keeps open; its port is what it is, shared or not.
+    pub(super) fn adopt(socket: Handed, options: &Options) -> io::Result<Self> {
+        match socket {
+            Handed::Tcp(socket) => Self::adopt_tcp(socket, options),
+            Handed::Unix(socket) => Self::adopt_unix(socket),
+        }
+    }
+
+    fn adopt_unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let endpoint = inherited::path_of(&socket).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self::of(Listening::InheritedFile(UnixListener::from_std(socket)), endpoint))
+    }
+
+    fn adopt_tcp(socket: std::net::TcpListener, options: &Options) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let endpoint = Endpoint::Ip(socket.local_addr()?);
+        let tuned = SockRef::from(&socket);
+        tune(&tuned, options)?;
+        tuned.listen(BACKLOG)?;
+        let (socket, older) = (TcpListener::from_std(socket), Some(*options));
+        Ok(Self::of(Listening::Inherited { socket, older }, endpoint))
+    }
+
     fn of(socket: Listening, endpoint: Endpoint) -> Self {
         Self { socket: Some(socket), endpoint, spare: File::open("/dev/null").ok() }
     }
 
+    /// Whether another program keeps the listener open, and with it the queue of who waits.
+    pub(super) const fn is_inherited(&self) -> bool {
+        matches!(self.socket, Some(Listening::Inherited { .. }))
+    }
+
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match &mut self.socket {
-            Some(Listening::Tcp(socket)) => registry.register(socket, token, Interest::READABLE),
-            Some(Listening::Unix(socket, _)) => registry.register(socket, token, Interest::READABLE),
+            Some(Listening::Tcp(socket) | Listening::Inherited { socket, .. }) => {
+                registry.register(socket, token, Interest::READABLE)
+            }
+            Some(Listening::Unix(socket, _) | Listening::InheritedFile(socket)) => {
+                registry.register(socket, token, Interest::READABLE)
+            }
             None => Ok(()),
         }
     }
@@ -132,18 +165,23 @@ impl Listener {
     pub(super) fn begin_no_more(&self) -> io::Result<()> {
         match &self.socket {
             Some(Listening::Tcp(socket)) => SockRef::from(socket).listen(0),
-            Some(Listening::Unix(..)) | None => Ok(()),
+            _ => Ok(()),
         }
     }
 
     /// Listens no more. What waits to be accepted is reset, unless `net.ipv4.tcp_migrate_req` lets another socket
-    /// on the port have it.
-    pub(super) fn close(&mut self) {
-        self.socket = None;
+    /// on the port have it, or another program has the listener, too.
+    pub(super) fn close(&mut self, registry: &Registry) {
+        if let Some(Listening::Inherited { mut socket, .. }) = self.socket.take() {
+            // The poller would go on telling of it as long as anybody has it open (epoll(7), question 6).
+            if let Err(error) = registry.deregister(&mut socket) {
+                log::warn!(error:% = error; "the poller keeps a listener that is closed");
+            }
+        }
     }
 
     pub(super) fn accept(&mut self) -> Accepted {
-        let Some(socket) = &self.socket else { return Accepted::Nobody };
+        let Some(socket) = &mut self.socket else { return Accepted::Nobody };
         match socket.accept() {
             Ok((transport, peer)) => Accepted::Connection(transport, peer),
             Err(error) => match error.kind() {
@@ -159,7 +197,7 @@ impl Listener {
         // Without a free descriptor the system does not even look whether somebody waits.
         let had_spare = self.spare.take().is_some();
         // Closed at once: its descriptor is the spare one again.
-        let second = self.socket.as_ref().filter(|_| had_spare).map(|socket| socket.accept().map(drop));
+        let second = self.socket.as_mut().filter(|_| had_spare).map(|socket| socket.accept().map(drop));
         self.spare = File::open("/dev/null").ok();
         match second {
             Some(Ok(())) => Accepted::TurnedAway,
@@ -170,13 +208,29 @@ impl Listener {
 }
 
 impl Listening {
-    fn accept(&self) -> io::Result<(Transport, Peer)> {
+    fn accept(&mut self) -> io::Result<(Transport, Peer)> {
         match self {
             Self::Tcp(socket) => {
                 let (stream, peer) = socket.accept()?;
                 Ok((Transport::new(stream), Peer::Ip(peer)))
             }
-            Self::Unix(socket, _) => {
+            Self::Inherited { socket, older } => {
+                let accepted = socket.accept();
+                let (stream, peer) = match accepted {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        // Who comes from now on has what the listener has.
+                        *older = None;
+                        return Err(error);
+                    }
+                    accepted => accepted?,
+                };
+                if let Some(options) = older {
+                    // It fails where the client is gone again, which is noticed soon.
+                    let _ = tune(&SockRef::from(&stream), options);
+                }
+                Ok((Transport::new(stream), Peer::Ip(peer)))
+            }
+            Self::Unix(socket, _) | Self::InheritedFile(socket) => {
                 let (stream, _) = socket.accept()?;
                 Ok((Transport::new(stream), Peer::Unix))
             }
@@ -184,10 +238,22 @@ impl Listening {
     }
 }
 
+/// Sets what a connection has, or a listener hands on to it.
+fn tune(socket: &SockRef<'_>, options: &Options) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(u32::try_from(options.notsent_bytes).unwrap_or(u32::MAX))?;
+    // It bounds what can be on its way. On loopback one segment of 64 KiB fills a small one until the
+    // receiver's delayed acknowledgement, 40 ms later.
+    if options.sndbuf_bytes > 0 {
+        socket.set_send_buffer_size(options.sndbuf_bytes)?;
+    }
+    socket.set_tcp_user_timeout(Some(options.user_timeout))?;
+    // A stream without heartbeats sends nothing that could stay unacknowledged.
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL))
+}
+
 #[cfg(test)]
 mod tests {
-    use socket2::SockRef;
-
     use super::*;
 
     const USER_TIMEOUT: Duration = Duration::from_secs(7);
@@ -247,6 +313,7 @@ mod tests {
                 continue;
             };
             let address = address(&leaving);
+            let registry = mio::Poll::new().unwrap().registry().try_clone().unwrap();
             let mut clients: Vec<Socket> = (0..20).map(|_| knock(address)).collect();
             leaving.begin_no_more().unwrap();
             let mut other = listen(address).unwrap();
@@ -257,7 +324,7 @@ mod tests {
             while let Accepted::Connection(stream, _) = leaving.accept() {
                 accepted.push(stream);
             }
-            leaving.close();
+            leaving.close(&registry);
             assert!(matches!(leaving.accept(), Accepted::Nobody));
             let missing = clients.len() - accepted.len();
             accepted.extend(accept(&mut other, missing, &clients));
@@ -301,5 +368,25 @@ mod tests {
         // Linux doubles what was asked for (socket(7), SO_SNDBUF).
         assert_eq!(bytes(&Options { sndbuf_bytes: 16 * 1024, ..options() }), 2 * 16 * 1024);
         assert!(bytes(&options()) > 64 * 1024);
+    }
+    #[test]
+    fn who_waited_before_a_listener_was_adopted_is_tuned_like_the_others() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let connect = || std::net::TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+        let early = connect();
+        let mut listener = Listener::adopt(Handed::Tcp(socket.try_clone().unwrap()), &options()).unwrap();
+        assert!(listener.is_inherited());
+        let accepted = accept(&mut listener, 1, &[]);
+        // Only with an empty queue is nobody left who came early.
+        assert!(matches!(listener.accept(), Accepted::Nobody));
+        assert!(matches!(listener.socket, Some(Listening::Inherited { older: None, .. })));
+        let late = connect();
+        for stream in accepted.iter().chain(&accept(&mut listener, 1, &[])) {
+            let stream = SockRef::from(stream);
+            assert!(stream.tcp_nodelay().unwrap() && stream.keepalive().unwrap());
+            assert_eq!(stream.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+            assert_eq!(stream.tcp_notsent_lowat().unwrap(), 16 * 1024);
+        }
+        drop((early, late));
     }
 }

@@ -59,6 +59,7 @@ impl Samples {
 /// A view of the loop at one moment.
 pub(super) struct View<'a> {
     pub(super) connections: &'a Connections,
+    pub(super) connections_cap: usize,
     pub(super) clock: &'a Clock,
     pub(super) rates: &'a Samples,
     pub(super) instance: &'a Instance,
@@ -70,11 +71,13 @@ impl Node for View<'_> {
     fn gauges(&self) -> Gauges {
         Gauges {
             connections: self.connections.len(),
+            connections_limit: self.connections_cap,
             parser_bytes: self.connections.held().total(),
             redis_backlog: self.backlog,
             log_lines_dropped: logging::dropped(),
             resident_bytes: process::resident_bytes(),
             open_fds: process::open_descriptors(),
+            max_fds: process::most_descriptors() as u64,
             start_time_seconds: self.clock.start_seconds(),
         }
     }

@@ -31,7 +31,7 @@ impl Phase {
 pub(super) enum Successor {
     /// Whoever listens on the port once this process is gone.
     Next,
-    /// Other processes on the port, at once.
+    /// Other processes on the port, or the queue of a listener that outlives this process: at once.
     Others,
 }
 

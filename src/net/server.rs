@@ -19,6 +19,7 @@ use super::clock::Clock;
 use super::connections::{Caps, Connections};
 use super::entrance::{Door, Entrance, REFUSED};
 use super::guard::Guard;
+use super::inherited::{Handed, Inherited};
 use super::listener::{Listener, Options};
 use super::node::{Samples, Totals};
 use super::phase::{Ended, Phase};
@@ -26,6 +27,7 @@ use super::process;
 use super::relay::{self, Relay};
 use super::setup;
 use super::signals::Signals;
+use super::supervisor::Supervisor;
 use crate::api::{Settings, Side};
 use crate::auth::{self, Gate};
 use crate::bus::Bus;
@@ -124,6 +126,7 @@ pub struct Server {
     pub(super) rates: Samples,
     pub(super) phase: Phase,
     pub(super) signals: Signals,
+    pub(super) supervisor: Supervisor,
     pub(super) poll: Poll,
     pub(super) entrance: Entrance,
     pub(super) guard: Guard,
@@ -139,17 +142,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens as `config` says; nothing is accepted before `run`.
+    /// Listens as `config` says, or on what was inherited; nothing is accepted before `run`.
     ///
     /// # Errors
     /// When the address cannot be listened on, or the system refuses the poller.
-    pub fn bind(config: Config, sources: Sources) -> Result<Self, Error> {
+    pub fn bind(config: Config, sources: Sources, inherited: Inherited) -> Result<Self, Error> {
         let clock = Clock::start();
         let now = clock.now();
         let caps = caps(&config);
         let gate = setup::gate(&config).map_err(Error::Auth)?;
         let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
-        let entrance = entrance(&config, poll.registry(), now.mono)?;
+        let entrance = entrance(&config, inherited, poll.registry(), now.mono)?;
         let signals = Signals::register(poll.registry(), SIGNALS)
             .map_err(|error| Error::System("signals cannot be received", error))?;
 
@@ -179,6 +182,7 @@ impl Server {
             rates: Samples::default(),
             phase: Phase::Running,
             signals,
+            supervisor: Supervisor::from_environment(now.mono),
             poll,
             entrance,
             guard: Guard::new(&config),
@@ -200,7 +204,7 @@ impl Server {
     /// When the poller fails.
     pub fn run(&mut self) -> Result<Ended, Error> {
         if !self.entrance.is_opening() {
-            self.log_listening();
+            self.begin_to_serve();
         }
         let mut events = Events::with_capacity(budget::READINESS);
         loop {
@@ -269,6 +273,7 @@ impl Server {
             self.deadlines.next(),
             self.entrance.poll_deadline(),
             self.phase.deadline(self.now.mono),
+            self.supervisor.poll_deadline(),
             Some(self.tick_at),
         ];
         deadlines.into_iter().flatten().min().map(|at| at.since(self.now.mono))
@@ -325,6 +330,7 @@ impl Server {
     }
 
     fn handle_deadlines(&mut self) {
+        self.tend_supervisor();
         self.tend_bus();
         for _ in 0..budget::DEADLINES {
             let Some(key) = self.deadlines.pop_due(self.now.mono) else { break };
@@ -387,16 +393,25 @@ impl Server {
 }
 
 /// Listens wherever `config` says.
-fn entrance(config: &Config, registry: &Registry, now: Mono) -> Result<Entrance, Error> {
-    let door = |key, endpoint: Endpoint, options: Options, token| {
-        let listener = Listener::bind(&endpoint, &options);
+fn entrance(
+    config: &Config,
+    inherited: Inherited,
+    registry: &Registry,
+    now: Mono,
+) -> Result<Entrance, Error> {
+    let door = |key, endpoint: Endpoint, socket: Option<Handed>, options: Options, token| {
+        let listener = match socket {
+            Some(socket) => Listener::adopt(socket, &options),
+            None => Listener::bind(&endpoint, &options),
+        };
         let door = listener.and_then(|listener| Door::new(listener, registry, token));
         door.map_err(|error| Error::Listen(key, endpoint, error))
     };
     let listen = Endpoint::Ip(config.server.listen);
-    let public = door(LISTEN, listen, setup::listener(config), LISTENER)?;
+    let public = door(LISTEN, listen, inherited.public, setup::listener(config), LISTENER)?;
     let admin = config.server.admin_listen.clone();
-    let admin = admin.map(|at| door(ADMIN_LISTEN, at, setup::admin_listener(config), ADMIN_LISTENER));
+    let admin = admin
+        .map(|at| door(ADMIN_LISTEN, at, inherited.admin, setup::admin_listener(config), ADMIN_LISTENER));
     Ok(Entrance::new(public, admin.transpose()?, config.bus.mode.subscribes(), now))
 }
 

@@ -65,6 +65,14 @@ impl Running {
         self.joined().expect("nobody else waits for it")
     }
 
+    /// Sends it a signal and waits for its end, however it ends.
+    pub(crate) fn end(self, signal: Signal, deadline: Duration) -> Output {
+        if self.is_running() {
+            kill_process(self.id, signal).expect("nobody else waits for it");
+        }
+        self.finish(deadline)
+    }
+
     /// Waits for its end, which has to be a good one.
     pub(crate) fn succeed(self, deadline: Duration) -> Output {
         let name = self.name.clone();

@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -27,6 +28,7 @@ pub(crate) struct Setup {
     env: Vec<(String, String)>,
     config: Option<String>,
     shell: Option<String>,
+    listener: Option<OwnedFd>,
     stderr: Stderr,
 }
 
@@ -85,6 +87,18 @@ impl Setup {
         self
     }
 
+    /// Hands it a listener, as descriptor 3, in the way that systemd does (sd_listen_fds(3)).
+    pub(crate) fn listener(self, listener: impl AsFd) -> Self {
+        let prelude = "exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=public";
+        self.listener_by(listener, prelude)
+    }
+
+    /// Has a shell begin with the listener as its standard input, and go on with this.
+    pub(crate) fn listener_by(mut self, listener: impl AsFd, prelude: &str) -> Self {
+        self.listener = Some(listener.as_fd().try_clone_to_owned().expect("one more descriptor"));
+        self.shell(prelude)
+    }
+
     /// Chooses where standard error goes.
     pub(crate) fn stderr(mut self, stderr: Stderr) -> Self {
         self.stderr = stderr;
@@ -117,7 +131,11 @@ impl Setup {
             }
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null());
+        command.current_dir(dir).stdout(Stdio::null());
+        command.stdin(match &self.listener {
+            Some(listener) => listener.try_clone().expect("one more descriptor").into(),
+            None => Stdio::null(),
+        });
         command
     }
 

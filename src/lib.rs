@@ -6,6 +6,7 @@ pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod deadlines;
+pub mod diagnosis;
 pub mod envelope;
 pub mod event;
 pub mod filter;

@@ -7,12 +7,14 @@ use crate::http::Method;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Events,
+    Diagnose,
     Publish,
     Healthz,
     Readyz,
     Metrics,
     Stats,
     Clients,
+    Recent,
     Mode,
 }
 
@@ -34,26 +36,30 @@ pub(super) fn none(side: Side) -> String {
 }
 
 impl Route {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Events,
+        Self::Diagnose,
         Self::Publish,
         Self::Healthz,
         Self::Readyz,
         Self::Metrics,
         Self::Stats,
         Self::Clients,
+        Self::Recent,
         Self::Mode,
     ];
 
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Events => "/events",
+            Self::Diagnose => "/diagnose",
             Self::Publish => "/publish",
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
             Self::Stats => "/stats",
             Self::Clients => "/clients",
+            Self::Recent => "/recent",
             Self::Mode => "/admin/mode",
         }
     }
@@ -65,7 +71,7 @@ impl Route {
 
     /// Whether it is for everybody: it is on the public side also where there is an admin one.
     pub(super) const fn is_public(self) -> bool {
-        matches!(self, Self::Events)
+        matches!(self, Self::Events | Self::Diagnose)
     }
 
     const fn is_on(self, side: Side) -> bool {

@@ -62,6 +62,7 @@ pub(super) struct View<'a> {
     pub(super) clock: &'a Clock,
     pub(super) rates: &'a Samples,
     pub(super) instance: &'a Instance,
+    pub(super) diagnoses: usize,
     pub(super) backlog: usize,
     pub(super) now: Mono,
 }
@@ -80,6 +81,10 @@ impl Node for View<'_> {
 
     fn peer(&self, key: Key) -> Option<Peer> {
         self.connections.get(key).map(Connection::peer)
+    }
+
+    fn diagnoses(&self) -> usize {
+        self.diagnoses
     }
 
     fn uptime(&self) -> Duration {

@@ -20,6 +20,7 @@ pub mod logging;
 pub mod mapping;
 pub mod metrics;
 pub mod net;
+pub mod page;
 pub mod redis;
 pub mod scope;
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod admin;
 mod cors;
 mod diagnose;
 mod operate;
+mod page;
 mod peer;
 mod publish;
 mod route;
@@ -163,6 +164,7 @@ impl Context<'_> {
             Some(route @ (Route::Metrics | Route::Stats | Route::Clients | Route::Recent)) => {
                 Decision::Respond(self.reveal(route, request))
             }
+            Some(Route::Page(asset)) => Decision::Respond(page::answer(request, asset)),
             Some(Route::Mode) => admin::decide(self, request),
         };
         let Decision::Respond(response) = decision else { return decision };

@@ -52,8 +52,7 @@ export class Publish {
 
   #answered(status, body, milliseconds) {
     if (status === 202) {
-      const where = body.lastId ? ` as ${body.lastId}` : ''
-      this.#say('good', `202: accepted ${body.accepted} via ${body.via}${where}, in ${milliseconds} ms`)
+      this.#say('good', `202: accepted ${body.accepted} via ${body.via}, ${milliseconds} ms`)
       this.#moveOn()
       return
     }

@@ -95,9 +95,11 @@ export class Row {
 /** A latency as people say it. */
 export function textOf(milliseconds) {
   if (milliseconds < 1) return '<1 ms'
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`
   if (milliseconds < 100_000) return `${(milliseconds / 1000).toFixed(1)} s`
-  return milliseconds < 5_400_000 ? `${Math.round(milliseconds / 60_000)} min` : `${Math.round(milliseconds / 3_600_000)} h`
+  if (milliseconds < 6_000_000) return `${Math.round(milliseconds / 60_000)} min`
+  if (milliseconds < 360_000_000) return `${Math.round(milliseconds / 3_600_000)} h`
+  return `${Math.round(milliseconds / 86_400_000)} d`
 }
 
 function colourOf(type) {

@@ -3,6 +3,7 @@
 import { Refused, askJson } from "./api.js"
 import { Chart } from "./chart.js"
 import { byId, make, say } from "./dom.js"
+import { textOf } from "./row.js"
 
 /** Between two questions; the answer costs the server a look at every stream. */
 const PAUSE_MS = 1000
@@ -10,7 +11,9 @@ const LONG_PAUSE_MS = 5000
 const MANY_STREAMS = 5000
 
 const count = (value) => value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })
-const millis = (value) => (value === null ? '–' : value < 10 ? value.toFixed(1) : count(Math.round(value)))
+
+/** A latency that the server measured, which may be less than a millisecond. */
+const latency = (ms) => (ms === null ? '–' : ms < 10 ? `${ms.toFixed(1)} ms` : textOf(ms))
 
 /** A number of bytes as people say it. */
 function bytes(value) {
@@ -46,9 +49,8 @@ const TILES = {
     least: 1,
     values: ({ latency_ms: { broadcast } }) => [broadcast.p99, broadcast.p50],
     show: ({ latency_ms: { broadcast } }) => [
-      millis(broadcast.p50),
-      broadcast.p50 === null ? '' : 'ms',
-      broadcast.p99 === null ? 'median, last minute' : `median · p99 ${millis(broadcast.p99)} ms`,
+      ...`${latency(broadcast.p50)} `.split(' ').slice(0, 2),
+      broadcast.p99 === null ? 'median, last minute' : `median · p99 ${latency(broadcast.p99)}`,
     ],
   },
   lag: {
@@ -131,7 +133,7 @@ function showStates({ mode, redis, draining }) {
 
 function redisState({ up, round_trip_ms: trip, subscriber }) {
   if (!up) return ['bad', subscriber?.why_down ? `down: ${subscriber.why_down}` : 'down']
-  return ['good', trip === null ? 'up' : `up, ${millis(trip)} ms`]
+  return ['good', trip === null ? 'up' : `up, ${latency(trip)}`]
 }
 
 function showFacts(stats) {

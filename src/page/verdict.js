@@ -1,7 +1,9 @@
 // From what came of a diagnosis, and when, to what it means. Touches neither the page nor the network.
 
 /** Probes that come this close together, though they were sent far apart, were held back. */
-const TOGETHER_MS = 50
+const TOGETHER_MS = 25
+/** One may be late and meet the next; so many do not by themselves. */
+const TOGETHER = 2
 /** A network is this uneven without anybody holding anything back. */
 const UNEVEN_MS = 150
 
@@ -43,7 +45,7 @@ function timing({ probes }) {
     const text = `All ${probes.length} probes came at once, up to ${latest} ms late. Switch buffering off for text/event-stream, as X-Accel-Buffering: no asks for.`
     return [{ level: 'bad', title: 'Something buffers the stream', text }]
   }
-  if (together > 0) {
+  if (together >= TOGETHER) {
     const text = `${together} of ${probes.length} probes came together with the one before, up to ${latest} ms late: small pieces wait until there are more.`
     return [{ level: 'bad', title: 'Something holds back small pieces', text }]
   }

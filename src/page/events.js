@@ -7,6 +7,8 @@ import { Row, timeOf } from "./row.js"
 
 /** Entries of the list. */
 const MOST = 500
+/** Event names that are offered for the filter. */
+const MOST_TYPES = 100
 /** More than so many at once do not light up. */
 const MOST_LIT = 8
 /** How often those who listen are told that events came. */
@@ -40,7 +42,7 @@ export class Events {
     this.#total += 1
     this.#untold += 1
     this.#hold(event)
-    if (!this.types.has(event.type)) {
+    if (!this.types.has(event.type) && this.types.size < MOST_TYPES) {
       this.types.add(event.type)
       this.onType(event.type)
     }

@@ -5,6 +5,9 @@ import { pretty } from "./json.js"
 
 /** Event names are told apart by their text, and at a glance by one of so many colours. */
 const COLOURS = 6
+/** Names that are remembered. */
+const MOST_NAMES = 200
+const colours = new Map()
 /** Characters of the data on the line. */
 const PREVIEW = 160
 
@@ -102,8 +105,11 @@ export function textOf(milliseconds) {
   return `${Math.round(milliseconds / 86_400_000)} d`
 }
 
+/** The first names get a colour each, whatever they are; beyond that they share. */
 function colourOf(type) {
-  let sum = 0
-  for (const character of type) sum = (sum * 31 + character.codePointAt(0)) % 9973
-  return sum % COLOURS
+  const known = colours.get(type)
+  if (known !== undefined) return known
+  const colour = colours.size % COLOURS
+  if (colours.size < MOST_NAMES) colours.set(type, colour)
+  return colour
 }

@@ -99,6 +99,8 @@ export class Stats {
 
   #end(error) {
     document.body.classList.toggle('is-stale', error !== null)
+    // What is old is dim, and what nobody knows any more is not said.
+    if (error) for (const name of ['mode', 'breaker', 'redis']) showState(name, 'plain', '–')
     this.#onAnswer(error)
   }
 
@@ -124,15 +126,17 @@ function showStates({ mode, redis, draining }) {
     breaker: breaker ? [breaker === 'closed' ? 'good' : 'warn', breaker] : ['plain', 'not used'],
     redis: redis ? redisState(redis) : ['plain', 'not used'],
   }
-  for (const [name, [level, text]] of Object.entries(states)) {
-    const element = byId(`state-${name}`)
-    element.dataset.level = level
-    say(element, text)
-  }
+  for (const [name, [level, text]] of Object.entries(states)) showState(name, level, text)
 }
 
-function redisState({ up, round_trip_ms: trip, subscriber }) {
-  if (!up) return ['bad', subscriber?.why_down ? `down: ${subscriber.why_down}` : 'down']
+function showState(name, level, text) {
+  const element = byId(`state-${name}`)
+  element.dataset.level = level
+  say(element, text)
+}
+
+function redisState({ up, round_trip_ms: trip }) {
+  if (!up) return ['bad', 'down']
   return ['good', trip === null ? 'up' : `up, ${latency(trip)}`]
 }
 
@@ -149,6 +153,7 @@ function showFacts(stats) {
     ['Kept to resume', `${count(log.events)} events, ${bytes(log.bytes).join(' ')}`],
     ['Gaps', count(gaps)],
     ['Memory', bytes(process.resident_bytes).join(' ')],
+    redis?.subscriber.why_down && ['Redis is down', redis.subscriber.why_down],
     redis && ['Waiting for Redis', `${count(redis.publisher.spooled)} events`],
     redis && ['Behind Redis', `${count(redis.subscriber.backlog)} messages`],
     last && ['Last event', last.event],

@@ -24,6 +24,8 @@ const ROWS: &str = "[...document.querySelectorAll('#list .event:not([hidden])')]
                     ['.type', '.latency', '.trace'].map((part) => row.querySelector(part).textContent))";
 /// The marks on the list, newest first.
 const MARKS: &str = "[...document.querySelectorAll('#list .mark span')].map((mark) => mark.textContent)";
+/// A token that may do everything.
+const TOKEN: &str = "a-token-of-this-test-7f3c9a";
 const STATE: &str = "document.getElementById('connection').dataset";
 
 fn rows(browser: &mut Browser) -> Vec<[String; 3]> {
@@ -337,17 +339,17 @@ fn a_token_is_asked_for_and_sent() {
     if skipped("Chromium") {
         return;
     }
-    let server = Server::start();
-    let guard = Middlebox::start(server.addr(), Manner::Guard);
+    let for_all = ["--auth-publish-tokens", "--auth-subscribe-tokens", "--auth-admin-tokens"];
+    let server = for_all.iter().fold(Setup::new(), |setup, flag| setup.flag(flag, TOKEN)).start();
     let mut browser = Browser::start();
-    browser.goto(guard.addr());
+    browser.goto(server.addr());
     browser.wait_for("it does not go on", &format!("{STATE}.state === 'stopped'"));
     assert!(browser.text("#notice-text").contains("needs a token"));
     browser.click("#publish");
     browser.wait_for("the answer", "document.getElementById('answer').textContent.startsWith('401: ')");
 
     browser.click("#notice-token");
-    browser.type_into("#token", "secret");
+    browser.type_into("#token", TOKEN);
     browser.press("Enter");
     browser.wait_for("it is live", &format!("{STATE}.state === 'live'"));
     browser.wait_for("the notice is gone", "document.getElementById('notice').hidden");

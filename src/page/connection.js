@@ -11,6 +11,8 @@ const RETRY_MS = 3000
 const MAX_RETRY_MS = 30_000
 /** How often a live stream is looked at, and how many heartbeats may be missing. */
 const WATCH_MS = 1000
+/** How long a server may take to begin. */
+const CONNECT_MS = 20_000
 const MISSED_HEARTBEATS = 2.5
 
 const STOPPED = {
@@ -29,6 +31,7 @@ export class Connection {
   #timer = 0
   #abort = null
   #lostAt = null
+  #isLive = false
   #heardAt = 0
   #pingAt = null
   #heartbeatMs = null
@@ -59,6 +62,8 @@ export class Connection {
     this.#abort?.abort()
     this.#abort = new AbortController()
     this.#pingAt = null
+    this.#isLive = false
+    this.#heardAt = now()
     this.#tell({ name: 'connecting', attempt: this.#failures + 1 })
     this.#run(this.#abort)
   }
@@ -79,11 +84,11 @@ export class Connection {
     const requested = this.#lastId
     const headers = { Accept: 'text/event-stream' }
     if (requested) headers['Last-Event-ID'] = requested
-    const response = await ask(`/events?${this.#query}`, { headers, signal })
+    // A heartbeat that is seen tells that the connection lives, and has an id to resume from.
+    const response = await ask(`/events?heartbeat=event&${this.#query}`, { headers, signal })
     if (response.status !== 200) return refusalOf(response)
     let came = []
     let isGreeted = false
-    let isLive = false
     const parser = new Parser({
       onRetry: (ms) => (this.#retryMs = Math.min(ms, MAX_RETRY_MS)),
       onComment: () => (isGreeted = true),
@@ -93,13 +98,15 @@ export class Connection {
     const reader = response.body.getReader()
     for (;;) {
       const { done, value } = await reader.read()
+      // It may have been let go while this piece was on its way.
+      if (signal.aborted) return null
       // Who is turned away is told when to come back, and nothing else.
-      if (done) return isLive ? null : { isBusy: true }
+      if (done) return this.#isLive ? null : { isBusy: true }
       const at = now()
       this.#heardAt = at
       parser.push(decoder.decode(value, { stream: true }))
-      if (!isLive && (isGreeted || came.length)) {
-        isLive = true
+      if (!this.#isLive && (isGreeted || came.length)) {
+        this.#isLive = true
         this.#becameLive(requested, came.find((event) => event.type === 'gap'))
       }
       for (const event of came) this.#take({ ...event, at })
@@ -139,8 +146,9 @@ export class Connection {
 
   /** A connection may die without a word, as when a phone changes its network. */
   #watch() {
-    if (this.#timer || !this.#heartbeatMs || !this.#pingAt) return
-    if (now() - this.#heardAt > this.#heartbeatMs * MISSED_HEARTBEATS + WATCH_MS) this.#abort.abort()
+    const heartbeat = this.#heartbeatMs && this.#pingAt ? this.#heartbeatMs * MISSED_HEARTBEATS + WATCH_MS : Infinity
+    const patience = this.#isLive ? heartbeat : CONNECT_MS
+    if (!this.#timer && now() - this.#heardAt > patience) this.#abort?.abort()
   }
 
   #tell(state) {

@@ -20,14 +20,16 @@ export class Diagnose {
   }
 
   async #run() {
-    this.#button.disabled = true
+    // Not `disabled`: that would take the focus away from whoever pressed it.
+    if (this.#button.ariaDisabled === 'true') return
+    this.#button.ariaDisabled = 'true'
     this.#findings.replaceChildren(make('li', { class: 'finding', textContent: 'Ten probes are on their way …' }))
     try {
       this.#show(judge(await this.#read()))
     } catch (error) {
       this.#show([{ level: 'bad', title: 'There is no answer', text: error.message }])
     }
-    this.#button.disabled = false
+    this.#button.ariaDisabled = 'false'
   }
 
   async #read() {

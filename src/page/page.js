@@ -91,9 +91,15 @@ function showLive({ away, requested, hasGap }) {
   element.dataset.resumed = how
   if (how === 'gap') say(byId('connection-text'), 'Live, resumed with a gap')
   if (how === 'complete') say(byId('connection-text'), 'Live, resumed')
-  const what = { gap: 'resumed with a gap', complete: `resumed after ${requested}: nothing is missing`, anew: 'nothing came before' }
-  events.mark(hasGap ? 'warn' : 'good', `${after}, ${what[how]}`)
-  announce(`${after}, ${hasGap ? 'some events may be missing' : 'nothing is missing'}`)
+  const what = {
+    gap: 'resumed with a gap',
+    complete: `resumed after ${requested}: nothing is missing`,
+    // There was no id to resume from.
+    anew: 'and nobody knows what was sent meanwhile',
+  }
+  const isComplete = how === 'complete'
+  events.mark(isComplete ? 'good' : 'warn', `${after}, ${what[how]}`)
+  announce(`${after}, ${isComplete ? 'nothing is missing' : 'some events may be missing'}`)
 }
 
 /** Shows something that the user should do something about; an empty text takes it away. */
@@ -106,12 +112,13 @@ function showStatsProblem(error) {
   if (error?.needsToken && byId('notice').hidden) notify('The measurements need a token.')
 }
 
-/** The filter as the form says it, as the stream's query and as the list of event names. */
+/** The filter as the form says it: the event names, the stream's query, and for people. */
 function byFilter() {
   const values = (id) => byId(id).value.split(',').map((value) => value.trim()).filter(Boolean)
   const [types, topics] = [values('filter-type'), values('filter-topic')]
-  const query = new URLSearchParams([...types.map((type) => ['type', type]), ...topics.map((topic) => ['topic', topic])])
-  return { types, query: query.toString() }
+  const pairs = [...types.map((type) => ['type', type]), ...topics.map((topic) => ['topic', topic])]
+  const text = pairs.map(([name, value]) => `${name} ${value}`).join(', ')
+  return { types, query: new URLSearchParams(pairs).toString(), text }
 }
 
 function setUpFilter() {
@@ -126,7 +133,7 @@ function setUpFilter() {
     current = filter
     history.replaceState(null, '', filter.query ? `?${filter.query}` : location.pathname)
     events.setTypes(filter.types)
-    events.mark('plain', filter.query ? `Only ${decodeURIComponent(filter.query).replaceAll('&', ', ')} from here on` : 'Everything from here on')
+    events.mark('plain', filter.query ? `Only ${filter.text} from here on` : 'Everything from here on')
     connection.open(filter.query)
   }
   byId('filter').addEventListener('change', apply)

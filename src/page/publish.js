@@ -21,6 +21,7 @@ export class Publish {
   #sample = byId('sample')
   #order = newOrder()
   #isUntouched = true
+  #isBusy = false
   #onUnauthorized
 
   /** `onUnauthorized()` is told when a token is needed. */
@@ -37,8 +38,8 @@ export class Publish {
 
   /** Publishes what the form says. */
   async publish() {
-    const button = byId('publish')
-    button.disabled = true
+    if (this.#isBusy) return
+    this.#isBusy = true
     const started = now()
     try {
       const headers = { 'Content-Type': 'application/json' }
@@ -47,7 +48,7 @@ export class Publish {
     } catch {
       this.#say('bad', 'The server cannot be reached.')
     }
-    button.disabled = false
+    this.#isBusy = false
   }
 
   #answered(status, body, milliseconds) {

@@ -63,6 +63,7 @@ const TILES = {
 
 export class Stats {
   #charts = {}
+  #timer = 0
   #onAnswer
 
   /** `onAnswer(refused)` is told how each question ended: with `null`, a `Refused`, or another error. */
@@ -77,7 +78,7 @@ export class Stats {
   }
 
   #askNow() {
-    clearTimeout(this.timer)
+    clearTimeout(this.#timer)
     this.#ask()
   }
 
@@ -92,9 +93,9 @@ export class Stats {
       if (error instanceof Refused) pause = LONG_PAUSE_MS
       this.#end(error)
     }
-    clearTimeout(this.timer)
+    clearTimeout(this.#timer)
     // A page that nobody sees asks nothing.
-    if (!document.hidden) this.timer = setTimeout(() => this.#ask(), pause)
+    if (!document.hidden) this.#timer = setTimeout(() => this.#ask(), pause)
   }
 
   #end(error) {

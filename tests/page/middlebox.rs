@@ -1,4 +1,5 @@
-//! What may stand between a browser and a server: it holds a diagnosis back, cuts it, rewrites it, or asks for a token.
+//! What may stand between a browser and a server: it holds a diagnosis back, cuts it, rewrites it, or leaves out a
+//! header.
 //!
 //! It looks at the bytes only as far as that takes, and works on whole heads: a browser sends them in one piece.
 
@@ -21,8 +22,6 @@ pub(crate) enum Manner {
     Rewrite,
     /// It leaves out the header `Last-Event-ID`, and says that it is there.
     Strip,
-    /// It answers 401 to everything but the page itself, unless the request has the token `secret`.
-    Guard,
 }
 
 /// See the top of this file.
@@ -71,24 +70,16 @@ impl Drop for Middlebox {
 fn connect(client: TcpStream, server: TcpStream, manner: Manner) {
     let clone = |socket: &TcpStream| socket.try_clone().expect("a descriptor");
     let (to_server, to_client) = (clone(&server), clone(&client));
-    let refusals = clone(&client);
-    std::thread::spawn(move || forward_requests(client, to_server, refusals, manner));
+    std::thread::spawn(move || forward_requests(client, to_server, manner));
     std::thread::spawn(move || forward_answers(server, to_client, manner));
 }
 
-fn forward_requests(mut client: TcpStream, mut server: TcpStream, mut refusals: TcpStream, manner: Manner) {
+fn forward_requests(mut client: TcpStream, mut server: TcpStream, manner: Manner) {
     let mut chunk = [0; 64 * 1024];
     while let Ok(read) = client.read(&mut chunk)
         && read > 0
     {
         let bytes = match manner {
-            Manner::Guard if !is_allowed(&chunk[..read]) => {
-                let body = r#"{"status":401,"title":"Unauthorized","detail":"send a token"}"#;
-                let head = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/problem+json";
-                let length = body.len();
-                let _ = write!(refusals, "{head}\r\nContent-Length: {length}\r\n\r\n{body}");
-                continue;
-            }
             Manner::Strip => without_line(&chunk[..read], b"Last-Event-ID", b"Via: 1.1 middlebox"),
             _ => chunk[..read].to_vec(),
         };
@@ -124,12 +115,6 @@ fn forward_answers(mut server: TcpStream, mut client: TcpStream, manner: Manner)
     }
     let _ = client.write_all(&kept);
     let _ = client.shutdown(Shutdown::Both);
-}
-
-/// Whether it asks for the page itself, or has the token.
-fn is_allowed(request: &[u8]) -> bool {
-    let is_page = request.starts_with(b"GET / ") || request.starts_with(b"GET /page/");
-    is_page || find(request, b"Authorization: Bearer secret\r\n").is_some()
 }
 
 /// The head with another line in place of the one of that name.

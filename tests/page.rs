@@ -502,7 +502,7 @@ fn a_keyboard_is_enough() {
     let outline = browser.eval("getComputedStyle(document.activeElement).outlineStyle");
     assert_eq!(outline, "solid", "the focus is seen");
     browser.press("Enter");
-    browser.wait_for("it opened", "document.querySelector('#list details').open");
+    browser.wait_for("it opened", "document.querySelector('#list details[open] pre')");
     browser.press("Tab");
     assert_eq!(browser.eval(focused), "PRE");
 

@@ -1,7 +1,7 @@
 //! Connections that carry a diagnosis: probes are sent when they are due, and never waited for.
 //!
-//! All of it fits into what the kernel keeps for a connection, so that whoever takes none of it is closed: there is
-//! nothing to flush later. Every way out is `end_diagnosis`, which keeps count.
+//! All of it fits into what the kernel keeps for a connection, so that whoever takes none of it, or has much left to
+//! take of earlier answers, is closed: there is nothing to flush later. Every way out is `end_diagnosis`, which keeps count.
 
 use std::io::IoSlice;
 

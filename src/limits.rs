@@ -151,6 +151,8 @@ pub struct Limits {
     pub event_bytes: usize,
     /// `type=` and `topic=` values of one stream.
     pub filters: usize,
+    /// Diagnoses that run at once.
+    pub diagnoses: usize,
     /// From the first byte of a head to its last.
     pub head_timeout: Duration,
     /// From the end of the head to the end of the body.
@@ -177,6 +179,7 @@ impl Default for Limits {
             body_bytes: MIB,
             event_bytes: 256 * KIB,
             filters: 64,
+            diagnoses: 32,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             keepalive: Duration::from_secs(75),

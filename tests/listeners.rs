@@ -25,13 +25,16 @@ use common::stream::Stream;
 use common::{DEADLINE, wait_until};
 
 /// What is on the admin side only, with a method that each takes.
-const HIDDEN: [(&str, &str); 7] = [
+const HIDDEN: [(&str, &str); 10] = [
     ("POST", "/publish"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("GET", "/stats"),
     ("GET", "/clients"),
+    ("GET", "/recent"),
+    ("GET", "/"),
+    ("GET", "/page/page.js"),
     ("PUT", "/admin/mode"),
 ];
 
@@ -116,7 +119,7 @@ fn the_public_side_has_the_stream_and_says_nothing_of_the_rest() {
             }
         }
     }
-    assert_eq!(unknown["detail"], "nothing is here; there is /events");
+    assert_eq!(unknown["detail"], "nothing is here; there are /events, /diagnose");
     let mut conn = Conn::open(server.addr());
     conn.send(b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(conn.read_response("OPTIONS").header("allow"), Some("GET, HEAD, OPTIONS"));
@@ -133,7 +136,7 @@ fn the_admin_side_has_everything() {
     for stream in &mut streams {
         assert_eq!(stream.next().data, tick_data(1));
     }
-    for path in ["/healthz", "/readyz", "/metrics", "/stats", "/clients"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/stats", "/clients", "/recent", "/", "/page/page.js"] {
         assert_eq!(get(admin, path).status, 200, "{path}");
     }
     let headers = [("Content-Type", "application/json"), ("Connection", "close")];

@@ -6,7 +6,9 @@
 mod access;
 mod admin;
 mod cors;
+mod diagnose;
 mod operate;
+mod page;
 mod peer;
 mod publish;
 mod route;
@@ -22,6 +24,7 @@ pub use publish::Publishing;
 use crate::auth::{Gate, Right};
 use crate::bus::Bus;
 use crate::clock::Now;
+use crate::diagnosis::Facts;
 use crate::http::{BodyKind, Hosts, Method, Request, Response};
 use crate::hub::{Hub, Subscription};
 use crate::id::Instance;
@@ -41,6 +44,8 @@ pub enum Decision {
     ReadBody(Incoming),
     /// Make its connection a stream that begins with this head.
     Stream(Vec<u8>, Subscription),
+    /// Make its connection a stream of probes that begins with this head.
+    Diagnose(Vec<u8>, Facts),
 }
 
 /// A request whose body is being read, or whose answer is on its way.
@@ -68,6 +73,8 @@ pub struct Settings {
     pub cors: Cors,
     /// `type=` and `topic=` values of one stream.
     pub filters: usize,
+    /// Diagnoses at once.
+    pub diagnoses: usize,
     /// Whether `?tenant=` counts.
     pub open_tenants: bool,
     /// Hosts that are answered for.
@@ -98,6 +105,8 @@ pub trait Node {
     fn gauges(&self) -> Gauges;
     /// Whose a connection is.
     fn client(&self, key: Key) -> Option<Client>;
+    /// Diagnoses that run.
+    fn diagnoses(&self) -> usize;
     /// How long the server has been running.
     fn uptime(&self) -> Duration;
     /// What happens in a second, of late.
@@ -182,11 +191,13 @@ impl Context<'_> {
                 Decision::Respond(refuse("the server has all the connections that it may have"))
             }
             Some(Route::Publish) => publish::decide(self, request),
+            Some(Route::Diagnose) => diagnose::decide(self, request),
             Some(Route::Healthz) => Decision::Respond(operate::healthz()),
             Some(Route::Readyz) => Decision::Respond(operate::readyz(self)),
-            Some(route @ (Route::Metrics | Route::Stats | Route::Clients)) => {
+            Some(route @ (Route::Metrics | Route::Stats | Route::Clients | Route::Recent)) => {
                 Decision::Respond(self.reveal(route, request))
             }
+            Some(Route::Page(asset)) => Decision::Respond(page::answer(request, asset)),
             Some(Route::Mode) => admin::decide(self, request),
         };
         let is_read = matches!(decision, Decision::ReadBody(_));
@@ -222,6 +233,7 @@ impl Context<'_> {
         match route {
             Route::Metrics => operate::metrics(self),
             Route::Stats => operate::stats(self),
+            Route::Recent => operate::recent(self, request),
             _ => operate::clients(self, request),
         }
     }

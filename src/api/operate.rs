@@ -9,8 +9,10 @@ use super::Context;
 use crate::bus::Readiness;
 use crate::http::{Request, Response};
 use crate::hub::{ClientRank, ClientView, Filter};
+use crate::id::EventId;
 use crate::limits::{ANSWER_BYTES, KIB};
 use crate::metrics::{self, Holdings, Percentiles};
+use crate::timestamp;
 use crate::topic::TopicPattern;
 
 /// Clients listed where nothing else is asked.
@@ -105,6 +107,31 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
         "process": { "resident_bytes": gauges.resident_bytes, "open_fds": gauges.open_fds },
     });
     Response::new(200).json(stats.to_string())
+}
+
+/// What the stream does not say of the last events that everybody may see, and the time, so that a page can tell how
+/// long they took.
+pub(super) fn recent(context: &Context<'_>, request: &Request) -> Response {
+    let after = match request.target.query("after").map(str::parse) {
+        None => 0,
+        Some(Ok(after)) => after,
+        Some(Err(_)) => return Response::problem(400, "after must be the number in an event's id"),
+    };
+    let instance = context.node.instance().as_str();
+    let shown = context.bus.shown_after(after).filter(|event| event.is_public);
+    let events: Vec<Value> = shown
+        .map(|event| {
+            json!({
+                "id": EventId { instance, seq: event.seq, fingerprint: event.fingerprint }.to_string(),
+                "event": event.name,
+                "entity": event.subject.id,
+                "trace_id": event.subject.trace_id,
+                "ts": event.ts.map(timestamp::format),
+            })
+        })
+        .collect();
+    let now = timestamp::format(context.now.wall);
+    Response::new(200).json(json!({ "now": now, "events": events }).to_string())
 }
 
 /// The way through Redis; `null` where the mode needs none.

@@ -2,17 +2,21 @@
 
 use super::Side;
 use crate::http::Method;
+use crate::page::{self, Asset};
 
 /// A path that has an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
+    Page(&'static Asset),
     Events,
+    Diagnose,
     Publish,
     Healthz,
     Readyz,
     Metrics,
     Stats,
     Clients,
+    Recent,
     Mode,
 }
 
@@ -24,7 +28,8 @@ pub(super) const fn any(side: Side) -> &'static str {
     }
 }
 
-/// What is said of a path that is not there: which ones are, on that side.
+/// What is said of a path that is not there: which ones are, on that side, but for the
+/// files of the page.
 pub(super) fn none(side: Side) -> String {
     let paths: Vec<_> = Route::ALL.into_iter().filter(|route| route.is_on(side)).map(Route::path).collect();
     match paths[..] {
@@ -34,38 +39,45 @@ pub(super) fn none(side: Side) -> String {
 }
 
 impl Route {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
+        Self::Page(&page::INDEX),
         Self::Events,
+        Self::Diagnose,
         Self::Publish,
         Self::Healthz,
         Self::Readyz,
         Self::Metrics,
         Self::Stats,
         Self::Clients,
+        Self::Recent,
         Self::Mode,
     ];
 
     pub(super) const fn path(self) -> &'static str {
         match self {
+            Self::Page(asset) => asset.path,
             Self::Events => "/events",
+            Self::Diagnose => "/diagnose",
             Self::Publish => "/publish",
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
             Self::Stats => "/stats",
             Self::Clients => "/clients",
+            Self::Recent => "/recent",
             Self::Mode => "/admin/mode",
         }
     }
 
     /// The route of a path on that side. One that is hidden there is not there.
     pub(super) fn find(path: &str, side: Side) -> Option<Self> {
-        Self::ALL.into_iter().find(|route| route.path() == path && route.is_on(side))
+        let route = Self::ALL.into_iter().find(|route| route.path() == path);
+        route.or_else(|| page::find(path).map(Self::Page)).filter(|route| route.is_on(side))
     }
 
     /// Whether it is for everybody: it is on the public side also where there is an admin one.
     pub(super) const fn is_public(self) -> bool {
-        matches!(self, Self::Events)
+        matches!(self, Self::Events | Self::Diagnose)
     }
 
     const fn is_on(self, side: Side) -> bool {
@@ -84,9 +96,9 @@ impl Route {
         }
     }
 
-    /// Whether pages of other origins may use it: none may change how the server works.
+    /// Whether pages of other origins may use it: none may change how the server works, and ours is read by itself.
     pub(super) const fn is_for_pages(self) -> bool {
-        !matches!(self, Self::Mode)
+        !matches!(self, Self::Mode | Self::Page(_))
     }
 
     /// Whether load balancers and the like ask it.
@@ -107,7 +119,19 @@ mod tests {
     fn paths_are_compared_byte_for_byte() {
         let find = |path| Route::find(path, Side::Only);
         assert_eq!(find("/events"), Some(Route::Events));
-        for path in ["/events/", "//events", "/Events", "/%65vents", "/x/../events", "", "/"] {
+        assert_eq!(find("/"), Some(Route::Page(&page::INDEX)));
+        assert!(matches!(find("/page/page.js"), Some(Route::Page(_))));
+        for path in [
+            "/events/",
+            "//events",
+            "/Events",
+            "/%65vents",
+            "/x/../events",
+            "",
+            "/page",
+            "/page/",
+            "/page/../page/page.js",
+        ] {
             assert_eq!(find(path), None, "{path}");
         }
     }
@@ -118,7 +142,8 @@ mod tests {
             assert_eq!(Route::find(route.path(), Side::Admin), Some(route));
             let found = Route::find(route.path(), Side::Public);
             assert_eq!(found, route.is_public().then_some(route));
-            assert_eq!(none(Side::Public).contains(route.path()), route.is_public());
+            let is_named = none(Side::Public).split([' ', ',']).any(|word| word == route.path());
+            assert_eq!(is_named, route.is_public());
             let methods = route.allow().split(", ");
             assert!(methods.clone().all(|method| any(Side::Admin).contains(method)));
             assert!(!route.is_public() || methods.clone().all(|method| any(Side::Public).contains(method)));

@@ -40,7 +40,7 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
     Decision::Stream(head.into_last_bytes(), subscription)
 }
 
-fn head() -> Response {
+pub(super) fn head() -> Response {
     unbuffered(Response::new(200).header("Content-Type", CONTENT_TYPE))
 }
 

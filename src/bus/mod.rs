@@ -24,6 +24,7 @@ mod receipt;
 mod receive;
 mod recent;
 mod show;
+mod shown;
 mod spool;
 mod status;
 mod upstream;
@@ -41,7 +42,8 @@ pub use channel::{Closed, Receiver, Sender, Sent, Wake, channel};
 pub use mode::Mode;
 pub use options::Options;
 pub use outbound::{Failure, Job, Probed, Report};
-pub use receipt::{LastEvent, Receipt, Via};
+pub use receipt::{Receipt, Via};
+pub use shown::ShownEvent;
 pub use spool::Outgoing;
 pub use status::{Readiness, Status};
 pub use upstream::Inbound;
@@ -52,6 +54,7 @@ use crate::id::Instance;
 use outbound::{Outbound, Outcome};
 use own::{Overdue, Own};
 use publish::Submission;
+use shown::Shown;
 use upstream::Upstream;
 
 /// The bus.
@@ -61,7 +64,7 @@ pub struct Bus {
     instance: Instance,
     options: Options,
     random: fastrand::Rng,
-    last: Option<LastEvent>,
+    shown: Shown,
     /// Batches on their way.
     queue: VecDeque<Submission>,
     own: Own,
@@ -81,7 +84,7 @@ impl Bus {
             mode,
             instance,
             random: fastrand::Rng::with_seed(seed),
-            last: None,
+            shown: Shown::default(),
             queue: VecDeque::new(),
             own: Own::default(),
             outbound: Outbound::new(&options),
@@ -98,8 +101,13 @@ impl Bus {
 
     /// The last event that was broadcast here.
     #[must_use]
-    pub const fn last(&self) -> Option<&LastEvent> {
-        self.last.as_ref()
+    pub fn last(&self) -> Option<&ShownEvent> {
+        self.shown.last()
+    }
+
+    /// The last events that were broadcast here after the frame `seq`, oldest first.
+    pub fn shown_after(&self, seq: u64) -> impl Iterator<Item = &ShownEvent> {
+        self.shown.after(seq)
     }
 
     /// Takes options over.

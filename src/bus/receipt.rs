@@ -1,6 +1,4 @@
-//! What those who publish are told, and people who look for their event.
-
-use crate::event::Subject;
+//! What those who publish are told.
 
 /// The way that a published batch took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +35,4 @@ pub struct Receipt {
     pub via: Via,
     /// The id of the last frame, where this node gave it one.
     pub last_id: Option<String>,
-}
-
-/// The last event that was broadcast here, for people who look for theirs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastEvent {
-    /// Its SSE event name.
-    pub name: String,
-    /// What it is about.
-    pub subject: Subject,
 }

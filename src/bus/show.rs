@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Bus;
 use super::own::{Awaiting, Early};
-use super::receipt::LastEvent;
 use crate::clock::Now;
 use crate::event::Event;
 use crate::hub::Hub;
@@ -23,7 +22,7 @@ impl Bus {
         hub.append(&event, now);
         let (id, trace) = (&*event.subject.id, event.subject.trace_id.as_deref().unwrap_or_default());
         log::debug!(event = event.name(), id, trace; "broadcast");
-        self.last = Some(LastEvent { name: event.name().to_owned(), subject: event.subject });
+        self.shown.push(event, hub.log().last_id().seq);
         true
     }
 

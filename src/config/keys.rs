@@ -497,6 +497,11 @@ pub(super) static KEYS: &[Key] = &[
         "Values of type= and topic= that one stream may ask for.",
     ),
     key(
+        "limits.diagnoses",
+        Kind::Count(at!(limits.diagnoses), 0..=10_000),
+        "Diagnoses (/diagnose) that run at once, for two seconds each. 0 refuses all of them.",
+    ),
+    key(
         "limits.head_timeout",
         Kind::Duration(at!(limits.head_timeout), millis(1, DAY)),
         "From the first byte of a request's head to its last.",

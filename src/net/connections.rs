@@ -1,8 +1,9 @@
 //! The open connections: sockets and what each is in the middle of.
 //!
 //! Invariants: a key names one connection for ever; those that are within the caps are counted as admitted, each
-//! on the side that it came in by; a connection that carries requests has exactly one deadline unless it waits for
-//! our own answer, and a stream has none here (the hub has those of blocked ones).
+//! on the side that it came in by; a connection that carries requests has exactly one deadline unless it waits for our
+//! own answer, one that carries a diagnosis has that of its next probe, and a stream has none here (the hub has those of
+//! blocked ones).
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use super::per_address::{PerAddress, Via};
 use super::transport::Transport;
 use crate::api::{Client, Incoming, Peer, Side};
 use crate::clock::Mono;
+use crate::diagnosis::Diagnosis;
 use crate::http;
 use crate::hub::Wire;
 use crate::key::Key;
@@ -56,9 +58,20 @@ pub(super) enum State {
         /// What its client sent after the request.
         input_bytes: u32,
     },
+    /// A stream of probes.
+    Diagnosing(Box<Diagnosing>),
     /// A stream that was ended: what its client still sends is thrown away for a while, as a reset would
     /// destroy the last bytes on their way (RFC 9112 section 9.6).
     Lingering(Box<Linger>),
+}
+
+/// A stream of probes.
+pub(super) struct Diagnosing {
+    pub(super) diagnosis: Diagnosis,
+    /// What its client sent after the request.
+    pub(super) input_bytes: usize,
+    /// The deadline that is armed.
+    pub(super) deadline: Option<Mono>,
 }
 
 /// How long input is still thrown away.
@@ -262,7 +275,7 @@ impl Connections {
     pub(super) fn exchange_mut(&mut self, key: Key) -> Option<&mut Exchange> {
         match &mut self.get_mut(key)?.state {
             State::Http(exchange) => Some(exchange),
-            State::Stream { .. } | State::Lingering(_) => None,
+            State::Stream { .. } | State::Diagnosing(_) | State::Lingering(_) => None,
         }
     }
 
@@ -289,7 +302,7 @@ impl Connections {
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.slab.iter().filter_map(|(_, connection)| match &connection.state {
             State::Http(exchange) => Some(&**exchange),
-            State::Stream { .. } | State::Lingering(_) => None,
+            State::Stream { .. } | State::Diagnosing(_) | State::Lingering(_) => None,
         })
     }
 }

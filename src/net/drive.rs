@@ -15,7 +15,7 @@ use crate::key::Key;
 use crate::limits::{LINGER_BYTES, LINGER_TIME, Limit, STREAM_BACKLOG_BYTES, STREAM_INPUT_BYTES};
 
 /// What reading from a socket gave.
-enum Input {
+pub(super) enum Input {
     Bytes(usize),
     End,
     Nothing,
@@ -29,6 +29,7 @@ impl Server {
         connection.is_queued = false;
         match &connection.state {
             State::Stream { .. } => self.read_stream(key),
+            State::Diagnosing(_) => self.read_diagnosing(key),
             State::Lingering(_) => self.read_linger(key),
             State::Http(exchange) => {
                 if exchange.http.wants_input() {
@@ -40,7 +41,7 @@ impl Server {
     }
 
     /// Reads once, into the shared buffer.
-    fn read(&mut self, key: Key) -> Input {
+    pub(super) fn read(&mut self, key: Key) -> Input {
         let Some(connection) = self.connections.get_mut(key) else { return Input::Nothing };
         if !connection.is_readable {
             return Input::Nothing;
@@ -159,6 +160,7 @@ impl Server {
                 None => {}
                 Some(Decision::Respond(response)) => self.respond(key, response),
                 Some(Decision::Stream(head, subscription)) => self.begin_stream(key, head, subscription),
+                Some(Decision::Diagnose(head, facts)) => self.begin_diagnosis(key, head, &facts),
                 Some(Decision::ReadBody(incoming)) => {
                     self.make_room(request.body);
                     let Some(exchange) = self.connections.exchange_mut(key) else { return };
@@ -212,6 +214,7 @@ impl Server {
             clock: &self.clock,
             rates: &self.rates,
             instance: &self.instance,
+            diagnoses: self.diagnoses,
             backlog: self.relay.backlog(),
             now: self.now.mono,
         };
@@ -331,10 +334,13 @@ impl Server {
 
     /// The connection's deadline has come, and is no longer armed.
     pub(super) fn handle_connection_deadline(&mut self, key: Key) {
-        if self.connections.get(key).is_some_and(|connection| matches!(connection.state, State::Lingering(_)))
-        {
-            self.connections.remove(key);
-            return;
+        match self.connections.get(key).map(|connection| &connection.state) {
+            Some(State::Lingering(_)) => {
+                self.connections.remove(key);
+                return;
+            }
+            Some(State::Diagnosing(_)) => return self.handle_probe_due(key),
+            _ => {}
         }
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
         exchange.deadline = None;

@@ -7,6 +7,7 @@
 mod budget;
 mod clock;
 mod connections;
+mod diagnose;
 mod drive;
 mod entrance;
 mod guard;

@@ -63,6 +63,7 @@ pub(super) struct View<'a> {
     pub(super) clock: &'a Clock,
     pub(super) rates: &'a Samples,
     pub(super) instance: &'a Instance,
+    pub(super) diagnoses: usize,
     pub(super) backlog: usize,
     pub(super) now: Mono,
 }
@@ -84,6 +85,10 @@ impl Node for View<'_> {
 
     fn client(&self, key: Key) -> Option<Client> {
         self.connections.get(key).map(Connection::client)
+    }
+
+    fn diagnoses(&self) -> usize {
+        self.diagnoses
     }
 
     fn uptime(&self) -> Duration {

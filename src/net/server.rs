@@ -138,6 +138,8 @@ pub struct Server {
     /// Connections that carry requests and are to be closed at the end of the turn.
     pub(super) closing: Vec<(Key, http::CloseReason)>,
     pub(super) buffer: Box<[u8]>,
+    /// Connections that carry a diagnosis.
+    pub(super) diagnoses: usize,
     tick_at: Mono,
 }
 
@@ -192,6 +194,7 @@ impl Server {
             work: VecDeque::new(),
             closing: Vec::new(),
             buffer: vec![0; READ_BYTES].into(),
+            diagnoses: 0,
             tick_at: now.mono,
             config,
             sources,

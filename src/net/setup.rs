@@ -30,6 +30,7 @@ pub(super) fn settings(config: &Config) -> Settings {
     Settings {
         cors: Cors::new(config.cors.origins.clone()),
         filters: config.limits.filters,
+        diagnoses: config.limits.diagnoses,
         open_tenants: config.auth.open_tenants,
         hosts: Hosts::new(&config.server.hosts),
     }

@@ -1,7 +1,7 @@
 //! What the socket tests share: a server process, raw HTTP, an SSE parser and a stream reader; for those with
 //! Redis a redis-server, a redis-sentinel, certificates, a watcher of channels and a proxy that breaks
 //! connections; for those with the client commands these and a server that answers by a script; for those with a
-//! network two hosts; for those with programs of others, how these are found and run.
+//! network two hosts; for those with programs of others, how these are found and run, a browser among them.
 //!
 //! Nothing here uses the crate under test: the binary is met over its sockets, its signals and its
 //! standard error only. Nothing sleeps for luck: every wait is for a condition, with a deadline.
@@ -9,6 +9,7 @@
 
 mod admin;
 pub(crate) mod api;
+pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod command;
 mod daemon;

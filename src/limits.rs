@@ -39,6 +39,10 @@ pub const BODY_GRACE: Duration = Duration::from_secs(5);
 /// Bytes of a resume id; a longer one is taken as unknown.
 pub const RESUME_ID_BYTES: usize = 256;
 
+/// Bytes that a TLS client may send before they are a whole record, or a whole message of a handshake: the largest
+/// record (RFC 5246 section 6.2.3; 2 KiB less in RFC 8446).
+pub const TLS_REST_BYTES: usize = 16 * KIB + 2 * KIB + 5;
+
 const _: () = assert!(METHOD_BYTES + " ".len() + " HTTP/1.1".len() <= REQUEST_LINE_BYTES);
 
 /// Limits on requests and connections.

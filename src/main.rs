@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 fn check(config: &Config, origins: &Origins) -> ExitCode {
     let files = redis::Connector::new(&config.redis).map(drop).map_err(|error| error.to_string());
     let files = files.and_then(|()| net::gate(config).map(drop).map_err(|error| error.to_string()));
+    let files = files.and_then(|()| net::check(config).map_err(|error| error.to_string()));
     match files {
         Ok(()) => {
             for warning in config::warnings(config, config.bus.mode) {

@@ -10,7 +10,7 @@ use log::LevelFilter;
 
 use super::choice::{Choice, named, names};
 use super::kind::{Field, Kind};
-use super::{Config, validate};
+use super::{Config, TlsVersion, validate};
 use crate::bus::Mode;
 use crate::hub::{DataStyle, HeartbeatStyle};
 use crate::logging::LogFormat;
@@ -50,6 +50,7 @@ pub(super) struct Section {
 /// The sections in the order of the reference.
 pub(super) static SECTIONS: &[Section] = &[
     Section { name: "server", title: "Server" },
+    Section { name: "tls", title: "TLS" },
     Section { name: "bus", title: "Bus" },
     Section { name: "redis", title: "Redis" },
     Section { name: "stream", title: "Streams and history" },
@@ -186,6 +187,14 @@ pub(super) static KEYS: &[Key] = &[
         "When it stops: over how long the streams are closed, so that the clients do not all reconnect \
          at once. Off closes them at once.",
     ),
+    key(
+        "tls.cert_file",
+        Kind::Path(at!(tls.cert_file)),
+        "A PEM file of the certificate, and those between it and its authority, for TLS at server.listen. A reload \
+         reads it again. See docs/tls.md.",
+    ),
+    key("tls.key_file", Kind::Path(at!(tls.key_file)), "A PEM file of the key to tls.cert_file."),
+    key("tls.min_version", choice!(TlsVersion, tls.min_version), "The oldest version of TLS that is spoken."),
     key(
         "bus.mode",
         choice!(Mode, bus.mode),

@@ -27,13 +27,15 @@ pub enum CloseReason {
     WriteTimeout,
     /// A request was refused; see [`Event::Rejected`](super::Event::Rejected).
     BadRequest,
+    /// It was plain HTTP where TLS is spoken; answered with 400.
+    Plaintext,
     /// The last answer was sent: the client or the answer asked for the close.
     Finished,
 }
 
 impl CloseReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Client,
         Self::Silent,
         Self::KeepAlive,
@@ -41,6 +43,7 @@ impl CloseReason {
         Self::BodyTimeout,
         Self::WriteTimeout,
         Self::BadRequest,
+        Self::Plaintext,
         Self::Finished,
     ];
 
@@ -55,6 +58,7 @@ impl CloseReason {
             Self::BodyTimeout => "body-timeout",
             Self::WriteTimeout => "write-timeout",
             Self::BadRequest => "bad-request",
+            Self::Plaintext => "tls-plaintext",
             Self::Finished => "finished",
         }
     }

@@ -40,6 +40,8 @@ pub struct Metrics {
     pub shed: u64,
     /// Requests that were denied, by reason.
     pub denials: BTreeMap<&'static str, u64>,
+    /// TLS handshakes that were finished, by kind.
+    pub tls_handshakes: BTreeMap<&'static str, u64>,
     /// Answered requests, by status.
     pub requests: BTreeMap<u16, u64>,
     /// Turns of the loop of over 100 ms.
@@ -88,6 +90,7 @@ impl Metrics {
             gaps: GapReason::ALL.map(|reason| (reason.name(), 0)).into(),
             shed: 0,
             denials: BTreeMap::new(),
+            tls_handshakes: BTreeMap::from([("full", 0), ("resumed", 0)]),
             requests: BTreeMap::new(),
             loop_stalls: 0,
             redis: Redis::default(),
@@ -109,6 +112,12 @@ impl Metrics {
     /// Counts a request that was denied.
     pub fn count_denial(&mut self, reason: &'static str) {
         *self.denials.entry(reason).or_default() += 1;
+    }
+
+    /// Counts a TLS handshake that was finished.
+    pub fn count_handshake(&mut self, is_resumed: bool) {
+        let kind = if is_resumed { "resumed" } else { "full" };
+        *self.tls_handshakes.entry(kind).or_default() += 1;
     }
 
     /// Counts `gap` frames.

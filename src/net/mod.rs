@@ -5,6 +5,7 @@
 //! A stream's way from then on is the hub's: `hub::Hub::join`, `sweep` in every turn, `close_stream`.
 
 mod budget;
+mod certificate_watch;
 mod clock;
 mod connections;
 mod drive;
@@ -24,5 +25,6 @@ mod transport;
 
 pub use clock::Clock;
 pub use phase::Ended;
-pub use server::{Error, Server};
+pub use server::{Error, Server, check};
 pub use setup::gate;
+pub use transport::IdentityError;

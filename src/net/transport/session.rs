@@ -123,11 +123,16 @@ impl Session {
         }
     }
 
-    /// The alert that says why it ends.
+    /// The alert that says why it ends. Once there is none, rustls would look at what was wrong again.
     fn take_alert(&mut self, wire: &mut [u8], sealed: &mut Sealed) {
-        while let Ok(ConnectionState::EncodeTlsData(mut data)) = self.conn.process_tls_records(wire).state {
-            if encode(&mut data, sealed).is_err() {
-                return;
+        while self.conn.wants_write() {
+            match self.conn.process_tls_records(wire).state {
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    if encode(&mut data, sealed).is_err() {
+                        return;
+                    }
+                }
+                _ => return,
             }
         }
     }

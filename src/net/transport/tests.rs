@@ -250,6 +250,18 @@ fn the_end_comes_after_what_waits() {
     }
 }
 
+/// rustls takes it for a mistake of ours to be asked what a record means after that.
+#[test]
+fn after_the_end_nothing_is_looked_at() {
+    let double = Double::default();
+    let mut pair = Pair::new(&double, VERSIONS[1]);
+    pair.shake_hands(5000);
+    double.allow(usize::MAX);
+    pair.tls.end_writing(&mut pair.scratch);
+    double.feed(&[9; 100], 100);
+    assert_eq!(pair.server_reads().unwrap(), (vec![9; 100], false));
+}
+
 #[test]
 fn a_client_that_says_it_is_done_is() {
     let double = Double::default();

@@ -165,6 +165,10 @@ impl<S: Socket> Tls<S> {
 
     /// Reads once, and opens what came into `buffer`.
     pub(super) fn receive(&mut self, buffer: &mut [u8], scratch: &mut Scratch) -> io::Result<Received> {
+        // Nothing is said any more, so nothing is heard: it is thrown away.
+        if self.writing != Writing::Open {
+            return Ok(Received::plain(self.socket.receive(buffer)?, buffer));
+        }
         // Who does not take our part of the handshake is not heard further; readiness to write tells.
         if self.is_handshaking() && !self.flush()? {
             return Ok(Received::Nothing(More::No));

@@ -40,6 +40,7 @@ install_missing() {
     has nginx || missing+=(nginx)
     [ -e "$modules/ngx_nchan_module.so" ] || missing+=(libnginx-mod-nchan)
     has redis-server || missing+=(redis-server)
+    has openssl || missing+=(openssl)
     [ "${#missing[@]}" -gt 0 ] || return 0
     has apt-get || { echo "compare: please install ${missing[*]}" >&2; exit 1; }
     local as_root=()
@@ -210,6 +211,29 @@ run_ingest() {
     stop_with_redis
 }
 
+# run_tls LABEL SCENARIO [ARGUMENTS]: streams with TLS where the label says so. All else goes by the admin side, in the
+# clear, with either label, so that the streams are all that differs.
+run_tls() {
+    local label=$1 identity=() tls=()
+    shift
+    if [ "$label" = ssecast-tls ]; then
+        [ -e "$scratch/tls.key" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+            -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+            -keyout "$scratch/tls.key" -out "$scratch/tls.pem" 2>"$scratch/openssl.log" || give_up openssl "$scratch/openssl.log"
+        identity=(--tls-cert-file "$scratch/tls.pem" --tls-key-file "$scratch/tls.key")
+        tls=(--tls)
+    fi
+    start_server ssecast --server-admin-listen 127.0.0.1:0 "${identity[@]}"
+    await "$scratch/log" "admin side at" "$server_pid" || give_up ssecast "$scratch/log"
+    local admin
+    admin=$(sed -n 's/.*admin side at \(127\.0\.0\.1:[0-9]*\).*/\1/p' "$scratch/log" | head -n 1)
+    measure "$label" "$@" --target "$address" --admin "$admin" "${tls[@]}"
+    stop_server
+}
+
+# both_ways SCENARIO [ARGUMENTS]: in the clear and with TLS in turns.
+both_ways() { take_turns "run_tls ssecast $*" "run_tls ssecast-tls $*"; }
+
 # What is published in one go should fit in a stream's buffer.
 run_redis_burst() {
     start_with_redis 1MiB
@@ -285,6 +309,9 @@ measure_scenario() {
     # One round has the floor send 2 million times, and it does not batch: more would show the same.
     redis-burst) take_turns run_redis_burst "run floor burst --events 1000 --rounds 1" ;;
     redis-health) take_turns "run_redis_health ssecast" "run_redis_health redis-killed" ;;
+    tls-fanout) both_ways fanout --streams 5000 --events 100 ;;
+    tls-idle) both_ways idle ;;
+    tls-storm) both_ways storm ;;
     processes) take_turns "run_processes 1" "run_processes 2" ;;
     # Half an hour; what is kept of the past has to be full before its growth is measured.
     soak)
@@ -293,7 +320,7 @@ measure_scenario() {
         stop_server
         ;;
     *)
-        echo "compare: no scenario $1; there are: ${scenarios[*]} processes soak" >&2
+        echo "compare: no scenario $1; there are: ${scenarios[*]} tls-fanout tls-idle tls-storm processes soak" >&2
         exit 2
         ;;
     esac

@@ -49,6 +49,10 @@ pub const SHORT_BODY_BYTES: u64 = 16 * KIB as u64;
 /// A connection that holds less than this for requests is not worth closing for its memory.
 pub const SMALL_BYTES: usize = 2 * KIB;
 
+/// Bytes that a TLS client may send before they are a whole record, or a whole message of a handshake: the largest
+/// record (RFC 5246 section 6.2.3; 2 KiB less in RFC 8446).
+pub const TLS_REST_BYTES: usize = 16 * KIB + 2 * KIB + 5;
+
 const _: () = assert!(METHOD_BYTES + " ".len() + " HTTP/1.1".len() <= REQUEST_LINE_BYTES);
 
 /// A limit that turned somebody away: a label of metrics, by the name of its configuration key.

@@ -22,6 +22,10 @@ pub(crate) struct Options {
     pub(crate) scenario: Scenario,
     /// The server; `feed` has none.
     pub(crate) target: Option<SocketAddr>,
+    /// Where the server is published to and asked, if not there, too.
+    pub(crate) admin: Option<SocketAddr>,
+    /// Whether the streams speak TLS.
+    pub(crate) tls: bool,
     /// How the server is talked to.
     pub(crate) dialect: Dialect,
     /// The Redis that is published to, instead of the server.
@@ -167,6 +171,11 @@ fn stream_args(defaults: &Defaults) -> Vec<Arg> {
         text("target", "address of the server, as 127.0.0.1:8080")
             .value_parser(value_parser!(SocketAddr))
             .required(true),
+        text("admin", "its admin side, where publishing and /stats are, if not at the target")
+            .value_parser(value_parser!(SocketAddr)),
+        text("tls", "the streams speak TLS and take any certificate; needs --admin")
+            .action(ArgAction::SetTrue)
+            .requires("admin"),
         text("dialect", "how the server is talked to")
             .value_parser(value_parser!(Dialect))
             .default_value("ssecast"),
@@ -237,6 +246,8 @@ fn options(scenario: Scenario, matches: &ArgMatches) -> Options {
     Options {
         scenario,
         target: optional(matches, "target"),
+        admin: optional(matches, "admin"),
+        tls: optional(matches, "tls").unwrap_or(false),
         dialect: optional(matches, "dialect").unwrap_or(Dialect::Ssecast),
         redis: optional(matches, "redis"),
         pids: matches.get_many("pid").into_iter().flatten().copied().collect(),
@@ -301,6 +312,13 @@ mod tests {
         assert_eq!(parse(&format!("ssecast-load feed {redis}")).unwrap().target, None);
         let ingest = parse(&format!("ssecast-load ingest {server} {redis} --events 5")).unwrap();
         assert_eq!((ingest.streams, ingest.events, ingest.payload_bytes), (1, 5, 240));
+    }
+
+    #[test]
+    fn streams_with_tls_need_an_admin_side_in_the_clear() {
+        let line = "ssecast-load idle --target 127.0.0.1:1 --tls";
+        assert!(parse(line).is_err());
+        assert!(parse(&format!("{line} --admin 127.0.0.1:2")).unwrap().tls);
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::io::{self, ErrorKind};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
+use rustls::ClientConfig;
 
 use crate::args::Options;
 use crate::exchange::{Answer, Exchange};
@@ -20,6 +22,7 @@ use crate::progress::Progress;
 use crate::sockets::{self, Stalled};
 use crate::stream::{self, Opening, Phase, Role, Stream};
 use crate::tally::Tally;
+use crate::tls;
 
 /// Small, so that an exchange waits behind few streams.
 const EVENTS_PER_TURN: usize = 256;
@@ -53,6 +56,10 @@ pub(crate) struct ExchangeKey(usize);
 pub(crate) struct Generator {
     pub(crate) tally: Tally,
     target: SocketAddr,
+    /// Where exchanges go.
+    admin: SocketAddr,
+    /// What streams that speak TLS share.
+    tls: Option<Arc<ClientConfig>>,
     /// TCP_MAXSEG of streams, where it is not left to the kernel.
     mss_bytes: Option<u32>,
     epoch: Instant,
@@ -81,6 +88,8 @@ impl Generator {
         Ok(Self {
             tally: Tally::new(),
             target,
+            admin: options.admin.unwrap_or(target),
+            tls: options.tls.then(tls::config).transpose()?,
             mss_bytes: (options.mss_bytes > 0).then_some(options.mss_bytes),
             epoch: Instant::now(),
             poll,
@@ -203,7 +212,7 @@ impl Generator {
     /// Opens a keep-alive connection.
     pub(crate) fn connect(&mut self) -> io::Result<ExchangeKey> {
         let key = self.exchanges.len();
-        let mut exchange = Exchange::connect(self.target)?;
+        let mut exchange = Exchange::connect(self.admin)?;
         self.poll.registry().register(
             &mut exchange.socket,
             Token(EXCHANGES_FROM + key),
@@ -316,7 +325,8 @@ impl Generator {
         };
         let host = u8::try_from(1 + key / STREAMS_PER_SOURCE).map_err(io::Error::other)?;
         let source = Ipv4Addr::new(127, second, third, host);
-        Ok(Opening { target: self.target, source, path, rcvbuf_bytes, mss_bytes: self.mss_bytes })
+        let tls = self.tls.clone();
+        Ok(Opening { target: self.target, source, path, rcvbuf_bytes, mss_bytes: self.mss_bytes, tls })
     }
 
     fn start(&mut self, key: usize) -> io::Result<()> {

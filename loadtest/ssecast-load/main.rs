@@ -26,6 +26,7 @@ mod slope;
 mod sockets;
 mod stream;
 mod tally;
+mod tls;
 mod upstream;
 
 use args::{Options, Task};

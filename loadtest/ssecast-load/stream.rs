@@ -4,13 +4,16 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use rustls::ClientConfig;
 use socket2::{Domain, Socket, Type};
 
 use crate::frames::{self, Frame};
 use crate::tally::Tally;
+use crate::tls::Tls;
 
 /// What a stream does in a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +52,13 @@ pub(crate) struct Opening<'a> {
     pub(crate) rcvbuf_bytes: Option<usize>,
     /// TCP_MAXSEG, where it is not left to the kernel.
     pub(crate) mss_bytes: Option<u32>,
+    /// Where TLS is spoken.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 pub(crate) struct Stream {
     pub(crate) socket: Option<TcpStream>,
+    tls: Option<Box<Tls>>,
     pub(crate) phase: Phase,
     pub(crate) role: Role,
     /// Events that came.
@@ -79,6 +85,7 @@ impl Stream {
     fn new(role: Role) -> Self {
         Self {
             socket: None,
+            tls: None,
             phase: Phase::Away,
             role,
             events: 0,
@@ -109,6 +116,7 @@ impl Stream {
             }
             _ => {}
         }
+        self.tls = opening.tls.as_ref().map(Tls::new).transpose()?.map(Box::new);
         self.socket = Some(TcpStream::from_std(socket.into()));
         self.phase = Phase::Connecting;
         self.partial.clear();
@@ -137,7 +145,10 @@ impl Stream {
     /// The connection stands, or has failed: sends the request.
     pub(crate) fn handle_connected(&mut self) -> io::Result<()> {
         let Some(socket) = &mut self.socket else { return Ok(()) };
-        let taken = socket.write(&self.partial)?;
+        let taken = match &mut self.tls {
+            Some(tls) => tls.ask(&self.partial, socket).map(|()| self.partial.len())?,
+            None => socket.write(&self.partial)?,
+        };
         if taken < self.partial.len() {
             return Err(io::Error::other("a stream's request was sent in part"));
         }
@@ -167,7 +178,11 @@ impl Stream {
             let kept = self.partial.len();
             buf[..kept].copy_from_slice(&self.partial);
             self.partial.clear();
-            let filled = match socket.read(&mut buf[kept..]) {
+            let read = match &mut self.tls {
+                Some(tls) => tls.read(&mut buf[kept..], socket),
+                None => socket.read(&mut buf[kept..]),
+            };
+            let filled = match read {
                 Ok(0) => kept,
                 Ok(taken) => kept + taken,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -184,7 +199,8 @@ impl Stream {
             }
             let used = self.handle_bytes(&buf[..filled], epoch, tally)?;
             self.partial.extend_from_slice(&buf[used..filled]);
-            if filled < buf.len() && !ended {
+            // What is opened at once is a record, not what the socket had.
+            if filled < buf.len() && !ended && self.tls.is_none() {
                 return Ok(());
             }
         }

@@ -20,7 +20,7 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
         return Decision::Respond(refuse("as many diagnoses run as limits.diagnoses allows"));
     }
     let facts = Facts {
-        address: context.peer.ip(),
+        address: context.client.ip(),
         http_1_0: request.http_1_0,
         is_forwarded: FORWARDED.iter().any(|name| request.has_header(name)),
         has_last_event_id: request.has_header("last-event-id"),

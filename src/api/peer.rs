@@ -58,6 +58,17 @@ pub enum Client {
     Forwarded(IpAddr),
 }
 
+impl Client {
+    /// Its address, if it has one.
+    #[must_use]
+    pub const fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Direct(peer) => peer.ip(),
+            Self::Forwarded(ip) => Some(ip),
+        }
+    }
+}
+
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

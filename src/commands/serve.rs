@@ -16,6 +16,7 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) fn check(config: &Config, origins: &Origins) -> ExitCode {
     let files = redis::Connector::new(&config.redis).map(drop).map_err(|error| error.to_string());
     let files = files.and_then(|()| net::gate(config).map(drop).map_err(|error| error.to_string()));
+    let files = files.and_then(|()| net::check(config).map_err(|error| error.to_string()));
     match files {
         Ok(()) => {
             for warning in config::warnings(config, config.bus.mode) {

@@ -2,7 +2,7 @@
 
 use log::LevelFilter;
 
-use super::Config;
+use super::{Config, TlsVersion};
 use crate::bus::Mode;
 use crate::hub::{DataStyle, HeartbeatStyle};
 use crate::logging::LogFormat;
@@ -62,6 +62,17 @@ impl Named for Mode {
 
     fn name(self) -> &'static str {
         Self::name(self)
+    }
+}
+
+impl Named for TlsVersion {
+    const ALL: &'static [Self] = &[Self::V1_2, Self::V1_3];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::V1_2 => "1.2",
+            Self::V1_3 => "1.3",
+        }
     }
 }
 

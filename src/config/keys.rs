@@ -10,7 +10,7 @@ use log::LevelFilter;
 
 use super::choice::{Choice, named, names};
 use super::kind::{Field, Kind};
-use super::{Config, validate};
+use super::{Config, TlsVersion, validate};
 use crate::address::Trusted;
 use crate::bus::Mode;
 use crate::http::Hosts;
@@ -52,6 +52,7 @@ pub(super) struct Section {
 /// The sections in the order of the reference.
 pub(super) static SECTIONS: &[Section] = &[
     Section { name: "server", title: "Server" },
+    Section { name: "tls", title: "TLS" },
     Section { name: "bus", title: "Bus" },
     Section { name: "redis", title: "Redis" },
     Section { name: "stream", title: "Streams and history" },
@@ -210,6 +211,14 @@ pub(super) static KEYS: &[Key] = &[
          is the client, for the log, /clients and every limit per address. unix is whoever comes by a socket file. \
          The header of anybody else is not looked at. See docs/limits.md.",
     ),
+    key(
+        "tls.cert_file",
+        Kind::Path(at!(tls.cert_file)),
+        "A PEM file of the certificate, and those between it and its authority, for TLS at server.listen. A reload \
+         reads it again. See docs/tls.md.",
+    ),
+    key("tls.key_file", Kind::Path(at!(tls.key_file)), "A PEM file of the key to tls.cert_file."),
+    key("tls.min_version", choice!(TlsVersion, tls.min_version), "The oldest version of TLS that is spoken."),
     key(
         "bus.mode",
         choice!(Mode, bus.mode),

@@ -9,6 +9,7 @@
 //! Invariant: a `Config` that `load` gives has passed every check, so no other layer checks it again.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -57,6 +58,8 @@ pub use validate::warnings;
 pub struct Config {
     /// `server.*`.
     pub server: Server,
+    /// `tls.*`.
+    pub tls: Tls,
     /// `stream.*`.
     pub stream: hub::Options,
     /// `limits.*`.
@@ -98,6 +101,26 @@ pub struct Server {
     pub hosts: Vec<String>,
     /// Proxies whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<String>,
+}
+
+/// `tls.*`: TLS at `server.listen`, where both files are set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// A PEM file of the certificate, with those between it and its authority.
+    pub cert_file: Option<PathBuf>,
+    /// A PEM file of the key to it.
+    pub key_file: Option<PathBuf>,
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    V1_2,
+    /// RFC 8446.
+    V1_3,
 }
 
 /// `topics.*`: the topics of an event beyond those in its envelope.
@@ -143,6 +166,7 @@ impl Default for Config {
                 hosts: Vec::new(),
                 trusted_proxies: Vec::new(),
             },
+            tls: Tls { cert_file: None, key_file: None, min_version: TlsVersion::V1_2 },
             stream: hub::Options::default(),
             limits: Limits::default(),
             map: mapping::Entry::built_in(),

@@ -38,6 +38,9 @@ pub(super) fn relations(config: &Config, origins: &Origins) -> Vec<String> {
             show_size(least.next_multiple_of(KIB) as u64),
         ));
     }
+    if config.tls.cert_file.is_some() != config.tls.key_file.is_some() {
+        problems.push("tls.cert_file and tls.key_file belong together: set both or neither".to_owned());
+    }
     problems.extend(listeners(config, shown));
     problems
 }
@@ -348,6 +351,14 @@ mod tests {
         config.redis.sentinel = vec!["a:26379".into()];
         config.redis.master_name = "mymaster".into();
         assert_eq!(relations(&config, &Origins::defaults()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key() {
+        let text = problem(|c| c.tls.cert_file = Some("a.pem".into()));
+        assert!(text.contains("tls.key_file"), "{text}");
+        let text = problem(|c| c.tls.key_file = Some("a.pem".into()));
+        assert!(text.contains("tls.cert_file"), "{text}");
     }
 
     #[test]

@@ -29,13 +29,15 @@ pub enum CloseReason {
     BadRequest,
     /// All requests and answers together took too much memory.
     Memory,
+    /// It was plain HTTP where TLS is spoken; answered with 400.
+    Plaintext,
     /// The last answer was sent: the client or the answer asked for the close.
     Finished,
 }
 
 impl CloseReason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Client,
         Self::Silent,
         Self::KeepAlive,
@@ -44,6 +46,7 @@ impl CloseReason {
         Self::WriteTimeout,
         Self::BadRequest,
         Self::Memory,
+        Self::Plaintext,
         Self::Finished,
     ];
 
@@ -59,6 +62,7 @@ impl CloseReason {
             Self::WriteTimeout => "write-timeout",
             Self::BadRequest => "bad-request",
             Self::Memory => "memory",
+            Self::Plaintext => "tls-plaintext",
             Self::Finished => "finished",
         }
     }

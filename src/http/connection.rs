@@ -159,6 +159,13 @@ impl Connection {
         }
     }
 
+    /// What came is plain HTTP, where TLS is spoken: says so, without TLS, and ends. So many bytes of it were read.
+    pub fn refuse_plaintext(&mut self, now: Mono) {
+        let reject = Reject::new(400, "this port speaks TLS: ask with https");
+        self.rejected = Some(reject);
+        self.refuse(reject, Method::Get, CloseReason::Plaintext, now);
+    }
+
     /// What the caller has to act on next; to be called until `None`.
     pub fn poll_event(&mut self, now: Mono, limits: &Limits) -> Option<Event> {
         let event = match &self.state {

@@ -23,13 +23,15 @@ pub enum CloseReason {
     Input,
     /// Nothing acknowledged for `stream.user_timeout`: the peer is gone without a word.
     TimedOut,
+    /// What came is no TLS, where it is spoken.
+    Tls,
     /// Another error of the socket.
     Error,
 }
 
 impl CloseReason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Client,
         Self::Overrun,
         Self::Stalled,
@@ -38,6 +40,7 @@ impl CloseReason {
         Self::Drained,
         Self::Input,
         Self::TimedOut,
+        Self::Tls,
         Self::Error,
     ];
 
@@ -46,6 +49,7 @@ impl CloseReason {
     pub const fn of(error: ErrorKind) -> Self {
         match error {
             ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::InvalidData => Self::Tls,
             ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Self::Client,
             _ => Self::Error,
         }
@@ -63,6 +67,7 @@ impl CloseReason {
             Self::Drained => "drained",
             Self::Input => "input",
             Self::TimedOut => "timed-out",
+            Self::Tls => "tls-error",
             Self::Error => "error",
         }
     }

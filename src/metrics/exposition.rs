@@ -112,6 +112,8 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
         "Memory of requests being read and answers waiting.",
         gauges.parser_bytes as f64,
     );
+    let by_kind = m.tls_handshakes.iter().map(|(kind, &count)| (*kind, count));
+    text.counters("ssecast_tls_handshakes_total", "TLS handshakes that were finished.", "kind", by_kind);
     let by_status = m.requests.iter().map(|(status, &count)| (status.to_string(), count));
     text.counters("ssecast_requests_total", "Answered requests.", "status", by_status);
     text.redis(m, holdings, gauges);

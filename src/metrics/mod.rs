@@ -43,6 +43,8 @@ pub struct Metrics {
     pub denials: BTreeMap<&'static str, u64>,
     /// Connections and requests turned away by a limit, by its name.
     pub limited: BTreeMap<&'static str, u64>,
+    /// TLS handshakes that were finished, by kind.
+    pub tls_handshakes: BTreeMap<&'static str, u64>,
     /// Answered requests, by status.
     pub requests: BTreeMap<u16, u64>,
     /// Turns of the loop of over 100 ms.
@@ -92,6 +94,7 @@ impl Metrics {
             shed: 0,
             denials: BTreeMap::new(),
             limited: Limit::ALL.map(|limit| (limit.name(), 0)).into(),
+            tls_handshakes: BTreeMap::from([("full", 0), ("resumed", 0)]),
             requests: BTreeMap::new(),
             loop_stalls: 0,
             redis: Redis::default(),
@@ -118,6 +121,12 @@ impl Metrics {
     /// Counts a connection or a request that a limit turned away.
     pub fn count_limited(&mut self, limit: Limit) {
         *self.limited.entry(limit.name()).or_default() += 1;
+    }
+
+    /// Counts a TLS handshake that was finished.
+    pub fn count_handshake(&mut self, is_resumed: bool) {
+        let kind = if is_resumed { "resumed" } else { "full" };
+        *self.tls_handshakes.entry(kind).or_default() += 1;
     }
 
     /// Counts `gap` frames.

@@ -11,6 +11,10 @@ pub(super) const READS: usize = 256;
 pub(super) const READ_TIME: Duration = Duration::from_millis(5);
 /// Requests of one connection answered in one turn.
 pub(super) const REQUESTS: usize = 16;
+/// TLS handshakes gone on with in one turn: half of them cost a signature, 0.1 ms with P-256 and more with RSA...
+pub(super) const HANDSHAKES: usize = 32;
+/// ...unless they take longer than this, the last of them added.
+pub(super) const HANDSHAKE_TIME: Duration = Duration::from_millis(2);
 /// Sends of the sweep in one turn: about a millisecond.
 pub(super) const SENDS: usize = 256;
 /// Sends between two readings of the clock.

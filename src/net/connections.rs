@@ -12,7 +12,7 @@ use slab::Slab;
 
 use super::held::{Held, Share};
 use super::per_address::{PerAddress, Via};
-use super::transport::Transport;
+use super::transport::{Received, Scratch, Transport};
 use crate::api::{Client, Incoming, Peer, Side};
 use crate::clock::Mono;
 use crate::diagnosis::Diagnosis;
@@ -91,6 +91,15 @@ pub(super) struct Exchange {
     pub(super) deadline: Option<Mono>,
     /// What `Connections::held` has of it.
     share: Share,
+    /// Bytes of the output that the transport took and has not sent yet.
+    taken: usize,
+}
+
+impl Exchange {
+    /// What is answered and was not taken by the transport.
+    pub(super) fn output(&self) -> &[u8] {
+        &self.http.output()[self.taken..]
+    }
 }
 
 impl Connection {
@@ -136,6 +145,7 @@ pub(super) struct Connections {
     /// The former, by address.
     per_address: PerAddress,
     held: Held,
+    scratch: Scratch,
 }
 
 impl Connections {
@@ -197,7 +207,7 @@ impl Connections {
             Peer::Ip(address) => address.port(),
             Peer::Unix => 0,
         };
-        let exchange = Exchange { http, incoming: None, deadline: None, share: Share::default() };
+        let exchange = Exchange { http, incoming: None, deadline: None, share: Share::default(), taken: 0 };
         let index = self.slab.insert(Connection {
             transport,
             ip: peer.ip(),
@@ -298,6 +308,52 @@ impl Connections {
         Some(connection)
     }
 
+    /// A connection, and what all of them share.
+    fn parts(&mut self, key: Key) -> Option<(&mut Connection, &mut Scratch)> {
+        let connection = self.slab.get_mut(key.index as usize)?;
+        (connection.generation == key.generation).then_some((connection, &mut self.scratch))
+    }
+
+    /// Reads once from a connection.
+    pub(super) fn receive(&mut self, key: Key, buffer: &mut [u8]) -> io::Result<Received> {
+        let (connection, scratch) = self.parts(key).ok_or(io::ErrorKind::NotConnected)?;
+        connection.transport.receive(buffer, scratch)
+    }
+
+    /// Sends what is answered; gives back how much of it has left since the last time.
+    pub(super) fn send_answer(&mut self, key: Key) -> io::Result<usize> {
+        let (connection, scratch) = self.parts(key).ok_or(io::ErrorKind::NotConnected)?;
+        let (transport, State::Http(exchange)) = (&mut connection.transport, &mut connection.state) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        if !transport.flush()? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let output = exchange.output();
+        if !output.is_empty() {
+            exchange.taken += transport.send(&[IoSlice::new(output)], scratch)?;
+        }
+        // What was taken counts as sent when all of it has left.
+        if transport.has_backlog() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(std::mem::take(&mut exchange.taken))
+    }
+
+    /// Says that nothing more is sent on a connection, after all that was taken.
+    pub(super) fn end_writing(&mut self, key: Key) {
+        if let Some((connection, scratch)) = self.parts(key) {
+            connection.transport.end_writing(scratch);
+        }
+    }
+
+    /// Ends a connection in good order.
+    pub(super) fn part_with(&mut self, key: Key) -> Option<Connection> {
+        let mut connection = self.remove(key)?;
+        connection.transport.say_goodbye(&mut self.scratch);
+        Some(connection)
+    }
+
     /// The connections that carry requests.
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.slab.iter().filter_map(|(_, connection)| match &connection.state {
@@ -309,8 +365,8 @@ impl Connections {
 
 impl Wire for Connections {
     fn send(&mut self, key: Key, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let connection = self.get_mut(key).ok_or(io::ErrorKind::NotConnected)?;
-        connection.transport.send(slices)
+        let (connection, scratch) = self.parts(key).ok_or(io::ErrorKind::NotConnected)?;
+        connection.transport.send(slices, scratch)
     }
 }
 

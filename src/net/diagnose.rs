@@ -1,7 +1,7 @@
 //! Connections that carry a diagnosis: probes are sent when they are due, and never waited for.
 //!
-//! All of it fits into what the kernel keeps for a connection, so that whoever takes none of it, or has much left to
-//! take of earlier answers, is closed: there is nothing to flush later. Every way out is `end_diagnosis`, which keeps count.
+//! All of it fits into what the kernel and the transport keep for a connection, so that whoever takes none of it, or
+//! has much left to take of earlier answers, is closed: there is nothing to flush later here. Every way out is `end_diagnosis`, which keeps count.
 
 use std::io::IoSlice;
 
@@ -10,6 +10,7 @@ use super::drive::Input;
 use super::server::Server;
 use crate::diagnosis::{Diagnosis, Facts};
 use crate::http::CloseReason;
+use crate::hub::Wire;
 use crate::key::Key;
 use crate::limits::STREAM_INPUT_BYTES;
 
@@ -18,14 +19,15 @@ impl Server {
     pub(super) fn begin_diagnosis(&mut self, key: Key, head: Vec<u8>, facts: &Facts) {
         self.count_request(200);
         let (diagnosis, first) = Diagnosis::begin(facts, self.now.mono);
+        self.connections.release(key);
         let Some(connection) = self.connections.get_mut(key) else { return };
-        log::debug!(address:% = connection.peer(); "diagnosis begun");
+        log::debug!(address:% = connection.client(); "diagnosis begun");
         let diagnosing = Diagnosing { diagnosis, input_bytes: 0, deadline: None };
         let state = std::mem::replace(&mut connection.state, State::Diagnosing(Box::new(diagnosing)));
         let State::Http(exchange) = state else { return };
         self.diagnoses += 1;
         self.deadlines.set(key, exchange.deadline, None);
-        let bytes = [exchange.http.output(), &head, &first].concat();
+        let bytes = [exchange.output(), &head, &first].concat();
         let input_bytes = exchange.http.into_stream().len();
         self.send_probe(key, &bytes);
         self.count_input(key, input_bytes);
@@ -46,7 +48,7 @@ impl Server {
         match self.read(key) {
             Input::Bytes(bytes) => self.count_input(key, bytes),
             Input::End | Input::Broken(_) => return self.end_diagnosis(key, CloseReason::Client),
-            Input::Nothing => {}
+            Input::Nothing | Input::Plaintext => {}
         }
         let Some(connection) = self.connections.get(key) else { return };
         if connection.is_readable && matches!(connection.state, State::Diagnosing(_)) {
@@ -55,8 +57,7 @@ impl Server {
     }
 
     fn send_probe(&mut self, key: Key, bytes: &[u8]) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        match connection.transport.send(&[IoSlice::new(bytes)]) {
+        match self.connections.send(key, &[IoSlice::new(bytes)]) {
             Ok(taken) if taken == bytes.len() => self.await_probe(key),
             Ok(_) => self.end_diagnosis(key, CloseReason::WriteTimeout),
             Err(error) => {

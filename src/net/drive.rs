@@ -1,25 +1,30 @@
 //! What is done with a connection: read, answer, and make it a stream.
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
+
+use rustls::HandshakeKind;
 
 use super::budget;
 use super::connections::{Linger, State};
 use super::node::View;
 use super::phase::Phase;
 use super::server::Server;
+use super::transport::{More, Received};
 use crate::api::{self, Context, Decision, Incoming, Refusal};
 use crate::bus::Receipt;
-use crate::http::{Close, CloseReason, Event, Request, Response};
+use crate::http::{self, Close, CloseReason, Event, Request, Response};
 use crate::hub::{self, Subscription};
 use crate::key::Key;
 use crate::limits::{LINGER_BYTES, LINGER_TIME, Limit, STREAM_BACKLOG_BYTES, STREAM_INPUT_BYTES};
 
-/// What reading from a socket gave.
+/// What reading gave.
 pub(super) enum Input {
     Bytes(usize),
     End,
     Nothing,
     Broken(ErrorKind),
+    /// The client speaks plain HTTP, and TLS is spoken here.
+    Plaintext,
 }
 
 impl Server {
@@ -46,58 +51,90 @@ impl Server {
         if !connection.is_readable {
             return Input::Nothing;
         }
-        match connection.transport.receive(&mut self.buffer) {
-            Ok(0) => {
-                connection.is_readable = false;
-                Input::End
-            }
-            Ok(bytes) => {
-                // A short read emptied the socket, unless its end has come, too (epoll(7), question 9).
-                connection.is_readable = bytes == self.buffer.len() || connection.is_peer_closed;
-                Input::Bytes(bytes)
-            }
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => {
-                    connection.is_readable = false;
-                    Input::Nothing
-                }
-                ErrorKind::Interrupted => Input::Nothing,
-                kind => {
-                    connection.is_readable = false;
-                    Input::Broken(kind)
-                }
-            },
+        let was_handshaking = connection.transport.is_handshaking();
+        let received = self.connections.receive(key, &mut self.buffer);
+        let Some(connection) = self.connections.get_mut(key) else { return Input::Nothing };
+        if was_handshaking && let Some(kind) = connection.transport.handshake_kind() {
+            self.hub.metrics_mut().count_handshake(kind == HandshakeKind::Resumed);
         }
+        // Where a read emptied the socket, its end may have come, too, and no event tells of that again.
+        let is_readable = |more: More| more == More::Maybe;
+        let (is_readable, input) = match received {
+            Ok(Received::Bytes(bytes, more)) => {
+                (is_readable(more) || connection.is_peer_closed, Input::Bytes(bytes))
+            }
+            Ok(Received::Nothing(more)) => (is_readable(more), Input::Nothing),
+            Ok(Received::End) => (false, Input::End),
+            Ok(Received::Plaintext) => (true, Input::Plaintext),
+            Err(error) => {
+                if error.kind() == ErrorKind::InvalidData {
+                    log::debug!(address:% = connection.client(), error:%; "a client that is no use with TLS");
+                }
+                (false, Input::Broken(error.kind()))
+            }
+        };
+        connection.is_readable = is_readable;
+        input
     }
 
     /// A stream's client has nothing more to say: it is read from to see it go.
     fn read_stream(&mut self, key: Key) {
-        match self.read(key) {
-            Input::Bytes(bytes) => {
-                let Some(connection) = self.connections.get_mut(key) else { return };
-                let is_readable = connection.is_readable;
-                let State::Stream { input_bytes } = &mut connection.state else { return };
-                *input_bytes = input_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
-                if *input_bytes as usize > STREAM_INPUT_BYTES {
-                    self.hub.close(key, hub::CloseReason::Input);
-                } else if is_readable {
-                    self.queue(key);
-                }
-            }
-            Input::End => self.hub.close(key, hub::CloseReason::Client),
-            Input::Broken(kind) => self.hub.close(key, hub::CloseReason::of(kind)),
-            Input::Nothing => {}
+        let bytes = match self.read(key) {
+            Input::Bytes(bytes) => bytes,
+            Input::Nothing | Input::Plaintext => 0,
+            Input::End => return self.hub.close(key, hub::CloseReason::Client),
+            Input::Broken(kind) => return self.hub.close(key, hub::CloseReason::of(kind)),
+        };
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let is_readable = connection.is_readable;
+        let State::Stream { input_bytes } = &mut connection.state else { return };
+        *input_bytes = input_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        if *input_bytes as usize > STREAM_INPUT_BYTES {
+            self.hub.close(key, hub::CloseReason::Input);
+        } else if is_readable {
+            self.queue(key);
         }
     }
 
     /// Ends a stream so that its last bytes arrive: says that nothing more comes, and reads on for a while.
     pub(super) fn linger(&mut self, key: Key) {
+        self.connections.end_writing(key);
         let Some(connection) = self.connections.get_mut(key) else { return };
-        connection.transport.end_writing();
-        let deadline = self.now.mono.after(LINGER_TIME);
+        // Its last bytes may still be here, not in the kernel.
+        let patience = match connection.transport.has_backlog() {
+            true => self.config.stream.stall_timeout,
+            false => LINGER_TIME,
+        };
+        let deadline = self.now.mono.after(patience);
         connection.state = State::Lingering(Box::new(Linger { left_bytes: LINGER_BYTES, deadline }));
         self.deadlines.set(key, None, Some(deadline));
         self.queue(key);
+    }
+
+    /// The socket takes bytes again: what waits in the transport leaves, whatever the hub thinks of its client.
+    pub(super) fn handle_writable(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.transport.has_backlog() {
+            match connection.transport.flush() {
+                Ok(true) => {
+                    // While it waited, nothing was read.
+                    connection.is_readable = true;
+                    self.linger_on(key);
+                }
+                Ok(false) => {}
+                Err(error) => self.hub.close(key, hub::CloseReason::of(error.kind())),
+            }
+        }
+        self.hub.handle_writable(key);
+    }
+
+    /// The last bytes of a stream that was ended are with the kernel.
+    fn linger_on(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let State::Lingering(linger) = &mut connection.state else { return };
+        let until = self.now.mono.after(LINGER_TIME);
+        let armed = std::mem::replace(&mut linger.deadline, until);
+        self.deadlines.set(key, Some(armed), Some(until));
     }
 
     fn read_linger(&mut self, key: Key) {
@@ -126,6 +163,7 @@ impl Server {
             Input::End => exchange.http.handle_eof(),
             Input::Broken(_) => exchange.http.handle_broken(),
             Input::Nothing => {}
+            Input::Plaintext => exchange.http.refuse_plaintext(self.now.mono),
         }
     }
 
@@ -265,7 +303,7 @@ impl Server {
         if exchange.http.output().len() > STREAM_BACKLOG_BYTES {
             // It asked for much and does not read: nobody counts what a stream has waiting before its events.
             self.hub.metrics_mut().count_limited(Limit::ParserBytes);
-            self.closing.push((key, CloseReason::Memory));
+            self.closing.push((key, CloseReason::Memory.name()));
             return;
         }
         self.count_request(200);
@@ -275,7 +313,7 @@ impl Server {
         let state = std::mem::replace(&mut connection.state, State::Stream { input_bytes: 0 });
         let State::Http(exchange) = state else { return };
         self.deadlines.set(key, exchange.deadline, None);
-        let mut greeting = exchange.http.output().to_vec();
+        let mut greeting = exchange.output().to_vec();
         greeting.extend_from_slice(&head);
         let input_bytes = exchange.http.into_stream().len();
         connection.state = State::Stream { input_bytes: u32::try_from(input_bytes).unwrap_or(u32::MAX) };
@@ -290,13 +328,13 @@ impl Server {
     pub(super) fn send_answers(&mut self, key: Key) -> bool {
         let mut has_sent = false;
         loop {
-            let Some(connection) = self.connections.get_mut(key) else { return has_sent };
-            let State::Http(exchange) = &mut connection.state else { return has_sent };
-            let output = exchange.http.output();
-            if output.is_empty() {
+            let Some(exchange) = self.connections.exchange_mut(key) else { return has_sent };
+            if exchange.http.output().is_empty() {
                 return has_sent;
             }
-            match connection.transport.send(&[IoSlice::new(output)]) {
+            let sent = self.connections.send_answer(key);
+            let Some(exchange) = self.connections.exchange_mut(key) else { return has_sent };
+            match sent {
                 Ok(bytes) => {
                     exchange.http.handle_output_taken(bytes, self.now.mono);
                     has_sent = true;
@@ -317,8 +355,12 @@ impl Server {
             let Some(connection) = self.connections.get_mut(key) else { return };
             let State::Http(exchange) = &mut connection.state else { return };
             match exchange.http.poll_close() {
-                Some(Close::ShutdownWrite) => connection.transport.end_writing(),
-                Some(Close::Done(reason)) => self.closing.push((key, reason)),
+                Some(Close::ShutdownWrite) => self.connections.end_writing(key),
+                Some(Close::Done(reason)) => {
+                    let is_late = reason == http::CloseReason::Silent;
+                    let reason = connection.transport.close_reason(is_late).unwrap_or(reason.name());
+                    self.closing.push((key, reason));
+                }
                 None => return,
             }
         }

@@ -219,6 +219,17 @@ impl Server {
         if is_over_cap && self.connections.over_cap() >= OVER_CAP {
             return self.count_refused();
         }
+        let transport = match &self.identity {
+            Some(identity) if side != Side::Admin => transport.with_tls(identity.config()),
+            _ => Ok(transport),
+        };
+        let transport = match transport {
+            Ok(transport) => transport,
+            Err(error) => {
+                log::warn!(error:%; "TLS cannot be spoken");
+                return self.count_refused();
+            }
+        };
         let http = http::Connection::new(self.now.mono, &self.config.limits);
         let key = self.connections.insert(transport, peer, side, is_over_cap, is_proxied, http);
         let Some(connection) = self.connections.get_mut(key) else { return };

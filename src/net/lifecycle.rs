@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::certificate_watch::CertificateWatch;
 use super::phase::{Ended, Phase, Successor};
 use super::server::Server;
 use super::setup;
 use super::signals::Wish;
+use super::transport::Identity;
 use crate::bus::Mode;
 use crate::config::{self, Change};
 use crate::logging;
@@ -124,11 +126,18 @@ impl Server {
             Ok(gate) => gate,
             Err(error) => return self.refuse_reload(&error.to_string()),
         };
+        let identity = match Identity::load(&config.tls, self.identity.as_ref()) {
+            Ok(identity) => identity,
+            Err(error) => return self.refuse_reload(&error.to_string()),
+        };
         let are_new = match self.relay.redis.set_options(&config.redis) {
             Ok(are_new) => are_new,
             Err(error) => return self.refuse_reload(&error.to_string()),
         };
         log_changes(&changes);
+        // Who is connected goes on with the certificate that it has seen.
+        self.identity = identity;
+        self.certificate = CertificateWatch::new();
         logging::set_level(config.log.level);
         self.settings = setup::settings(&config);
         self.gate = gate;

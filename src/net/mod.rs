@@ -5,6 +5,7 @@
 //! A stream's way from then on is the hub's: `hub::Hub::join`, `sweep` in every turn, `close_stream`.
 
 mod budget;
+mod certificate_watch;
 mod clock;
 mod connections;
 mod diagnose;
@@ -33,5 +34,6 @@ pub use clock::Clock;
 pub use connections::{CONNECTION_BYTES, EXCHANGE_BYTES};
 pub use inherited::{Inherited, InheritedError};
 pub use phase::Ended;
-pub use server::{Error, Server, most_connections};
+pub use server::{Error, Server, check, most_connections};
 pub use setup::gate;
+pub use transport::IdentityError;

@@ -15,6 +15,7 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token};
 
 use super::budget;
+use super::certificate_watch::CertificateWatch;
 use super::clock::Clock;
 use super::connections::{Caps, Connections};
 use super::entrance::{Door, Entrance, REFUSED};
@@ -28,6 +29,7 @@ use super::relay::{self, Relay};
 use super::setup;
 use super::signals::Signals;
 use super::supervisor::Supervisor;
+use super::transport::{self, Identity, IdentityError};
 use crate::api::{Settings, Side};
 use crate::auth::{self, Gate};
 use crate::bus::Bus;
@@ -69,6 +71,8 @@ pub enum Error {
     Redis(redis::SetupError),
     /// What a file holds that `auth.*` names is of no use.
     Auth(auth::SetupError),
+    /// What a file holds that `tls.*` names is of no use.
+    Tls(IdentityError),
 }
 
 impl Error {
@@ -81,7 +85,7 @@ impl Error {
     /// Whether the configuration is to blame.
     #[must_use]
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Redis(_) | Self::Auth(_))
+        matches!(self, Self::Redis(_) | Self::Auth(_) | Self::Tls(_))
     }
 }
 
@@ -102,6 +106,7 @@ impl fmt::Display for Error {
             Self::System(what, error) => write!(f, "{what}: {error}"),
             Self::Redis(error) => error.fmt(f),
             Self::Auth(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
         }
     }
 }
@@ -131,12 +136,17 @@ pub struct Server {
     pub(super) entrance: Entrance,
     pub(super) guard: Guard,
     pub(super) caps: Caps,
+    /// Who the server is at the public listener, where TLS is spoken.
+    pub(super) identity: Option<Identity>,
+    pub(super) certificate: CertificateWatch,
     pub(super) connections: Connections,
     pub(super) deadlines: Deadlines,
     /// Connections that have something to be done, each at most once.
     pub(super) work: VecDeque<Key>,
-    /// Connections that carry requests and are to be closed at the end of the turn.
-    pub(super) closing: Vec<(Key, http::CloseReason)>,
+    /// The same of those in a TLS handshake: it costs much, and the others do not wait for it.
+    pub(super) handshakes: VecDeque<Key>,
+    /// Connections that carry requests and are to be closed at the end of the turn, with the reason.
+    pub(super) closing: Vec<(Key, &'static str)>,
     pub(super) buffer: Box<[u8]>,
     /// Connections that carry a diagnosis.
     pub(super) diagnoses: usize,
@@ -151,6 +161,7 @@ impl Server {
     pub fn bind(config: Config, sources: Sources, inherited: Inherited) -> Result<Self, Error> {
         let clock = Clock::start();
         let now = clock.now();
+        let identity = Identity::load(&config.tls, None).map_err(Error::Tls)?;
         let caps = caps(&config);
         let gate = setup::gate(&config).map_err(Error::Auth)?;
         let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
@@ -163,7 +174,8 @@ impl Server {
         let instance = instance.unwrap_or_else(|| Instance::from_random(random.u32(..)));
         let reasons = CloseReason::ALL.map(CloseReason::name);
         let reasons = reasons.into_iter().chain(http::CloseReason::ALL.map(http::CloseReason::name));
-        let metrics = Metrics::new(now.mono, reasons.chain([REFUSED]));
+        let reasons = reasons.chain([REFUSED]).chain(transport::CLOSE_REASONS);
+        let metrics = Metrics::new(now.mono, reasons);
         let waker = relay::waker(poll.registry(), THREADS)
             .map_err(|error| Error::System("threads cannot wake the poller", error))?;
         let intake = setup::intake(&config);
@@ -189,9 +201,12 @@ impl Server {
             entrance,
             guard: Guard::new(&config),
             caps,
+            identity,
+            certificate: CertificateWatch::new(),
             connections: Connections::with_capacity(caps.public.min(1 << 20)),
             deadlines: Deadlines::default(),
             work: VecDeque::new(),
+            handshakes: VecDeque::new(),
             closing: Vec::new(),
             buffer: vec![0; READ_BYTES].into(),
             diagnoses: 0,
@@ -237,6 +252,9 @@ impl Server {
         let (mode, max_connections) = (self.bus.mode().name(), self.caps.public);
         let endpoint = self.entrance.endpoint();
         log::info!(instance = self.instance.as_str(), mode, max_connections; "listening on {endpoint}");
+        if self.identity.is_some() {
+            log::info!("TLS is spoken there");
+        }
         if let Some(endpoint) = self.entrance.admin_endpoint() {
             let max_connections = self.caps.admin;
             log::info!(max_connections; "admin side at {endpoint}");
@@ -253,6 +271,7 @@ impl Server {
                 break;
             }
         }
+        self.shake_hands();
         self.relay();
         self.append();
         self.handle_deadlines();
@@ -260,11 +279,29 @@ impl Server {
         self.close_marked();
     }
 
+    /// Goes on with TLS handshakes, as far as the budget goes.
+    fn shake_hands(&mut self) {
+        if self.handshakes.is_empty() {
+            return;
+        }
+        let start = self.clock.now().mono;
+        for _ in 0..budget::HANDSHAKES.min(self.handshakes.len()) {
+            let Some(key) = self.handshakes.pop_front() else { break };
+            self.drive(key);
+            if self.clock.now().mono.since(start) > budget::HANDSHAKE_TIME {
+                break;
+            }
+        }
+    }
+
     /// How long the poller may wait: not at all while there is work.
     fn timeout(&self) -> Option<Duration> {
         let from_threads = self.relay.has_work();
-        let has_work =
-            from_threads || !self.work.is_empty() || self.bus.has_work(self.now.mono) || self.hub.has_ready();
+        let has_work = from_threads
+            || !self.work.is_empty()
+            || !self.handshakes.is_empty()
+            || self.bus.has_work(self.now.mono)
+            || self.hub.has_ready();
         let opens = self.entrance.is_opening() && !self.bus.is_opening();
         if self.entrance.has_work() || opens || has_work {
             return Some(Duration::ZERO);
@@ -295,7 +332,7 @@ impl Server {
                 connection.is_readable |= event.is_readable();
                 connection.is_peer_closed |= event.is_read_closed();
                 if event.is_writable() {
-                    self.hub.handle_writable(key);
+                    self.handle_writable(key);
                 }
                 self.queue(key);
             }
@@ -313,7 +350,11 @@ impl Server {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if !connection.is_queued {
             connection.is_queued = true;
-            self.work.push_back(key);
+            let queue = match connection.transport.is_handshaking() {
+                true => &mut self.handshakes,
+                false => &mut self.work,
+            };
+            queue.push_back(key);
         }
     }
 
@@ -346,6 +387,7 @@ impl Server {
             let (deliveries, messages) = (metrics.events_sent, metrics.redis.messages);
             let totals = Totals { events: self.hub.log().appended(), deliveries, messages };
             self.rates.take(self.now.mono, totals);
+            self.certificate.look(self.identity.as_ref(), self.now);
         }
         if is_tick || self.hub.poll_deadline().is_some_and(|at| at <= self.now.mono) {
             self.hub.handle_deadline(self.now);
@@ -372,8 +414,8 @@ impl Server {
                 let armed = exchange.deadline.take();
                 self.deadlines.set(key, armed, None);
             }
-            if self.connections.remove(key).is_some() {
-                self.hub.metrics_mut().count_close(reason.name());
+            if self.connections.part_with(key).is_some() {
+                self.hub.metrics_mut().count_close(reason);
             }
         }
         self.connections.assert_held();
@@ -390,9 +432,17 @@ impl Server {
         if matches!(closed.reason, CloseReason::Limit | CloseReason::Expired | CloseReason::Drained) {
             self.linger(closed.key);
         } else {
-            self.connections.remove(closed.key);
+            self.connections.part_with(closed.key);
         }
     }
+}
+
+/// Whether the files that `config` names for TLS are of use.
+///
+/// # Errors
+/// When one is not; the error names it.
+pub fn check(config: &Config) -> Result<(), IdentityError> {
+    Identity::load(&config.tls, None).map(drop)
 }
 
 /// Listens wherever `config` says.

@@ -104,7 +104,7 @@ function address({ facts, host }) {
   if (!facts?.address) return []
   const version = facts.http === '1.0' ? ' The last of those on the way speaks HTTP/1.0.' : ''
   if (isPrivate(facts.address) && !isPrivate(host)) {
-    const text = `The server counts you as ${facts.address}, an address of its own network: all clients look like one to it.${version}`
+    const text = `The server counts you as ${facts.address}, an address of its own network: all clients look like one to it, unless server.trusted_proxies names the proxy.${version}`
     return [{ level: 'warn', title: 'Something hides your address', text }]
   }
   const title = facts.forwarded ? 'You come through a proxy' : 'No proxy says that it is there'

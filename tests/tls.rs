@@ -1,0 +1,558 @@
+//! TLS at the public listener, by clients of others (curl, openssl) and by one that the tests drive themselves.
+
+mod common;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+
+use common::api::{last_id, post};
+use common::certificates::Certificates;
+use common::dir::TestDir;
+use common::events::{big_tick, tick, tick_data};
+use common::http::{Conn, compose, find, get};
+use common::installed::skipped;
+use common::server::{Server, Setup, wait_for_log};
+use common::sse::{Item, Parser};
+use common::{DEADLINE, wait_until};
+
+/// A server whose public side speaks TLS; publishing and metrics are on the admin side, in the clear.
+struct Secure {
+    server: Server,
+    admin: SocketAddr,
+    certificates: Certificates,
+}
+
+impl Secure {
+    fn start() -> Self {
+        Self::with(|setup| setup)
+    }
+
+    fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
+        let certificates = Certificates::new();
+        let path = |path: std::path::PathBuf| path.to_str().expect("a path of a test").to_owned();
+        let setup = Setup::new()
+            .flag("--server-admin-listen", "127.0.0.1:0")
+            .flag("--tls-cert-file", &path(certificates.server_certificate()))
+            .flag("--tls-key-file", &path(certificates.server_key()));
+        let server = change(setup).start();
+        let mut admin = None;
+        wait_until("the admin side listens", DEADLINE, || {
+            let log = server.log();
+            let rest = log.split("admin side at ").nth(1).filter(|rest| rest.contains('\n'));
+            admin = rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+            admin.is_some()
+        });
+        Self { server, admin: admin.expect("it was waited for"), certificates }
+    }
+
+    /// What a client needs that trusts the authority.
+    fn client(&self) -> ClientConfig {
+        client_of(&self.certificates, rustls::DEFAULT_VERSIONS)
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect(self.server.addr(), Arc::new(self.client()))
+    }
+
+    fn publish(&self, envelope: &str) {
+        last_id(&post(self.admin, envelope.as_bytes()), 1);
+    }
+
+    /// The value of one series.
+    fn metric(&self, series: &str) -> f64 {
+        let text = get(self.admin, "/metrics").text();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {series}"))
+    }
+
+    fn closed(&self, reason: &str) -> f64 {
+        self.metric(&format!("ssecast_connections_closed_total{{reason=\"{reason}\"}}"))
+    }
+
+    fn wait_for_closed(&self, reason: &str, count: f64) {
+        wait_until(&format!("{count} closed for {reason}"), DEADLINE, || self.closed(reason) == count);
+    }
+
+    /// curl with the authority's certificate, over this server's public side.
+    fn curl(&self, args: &[&str], path: &str) -> Output {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-i", "--max-time", "20", "--noproxy", "*", "--cacert"]);
+        command.arg(self.certificates.authority()).args(args);
+        command.arg(format!("https://{}{path}", self.server.addr()));
+        command.output().expect("scripts/test installs curl")
+    }
+}
+
+fn client_of(
+    certificates: &Certificates,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificates.authority()).expect("PEM")).expect("a certificate");
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(versions)
+        .expect("versions that there are")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// A client over a socket that waits.
+struct Client {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    parser: Parser,
+    items: Vec<Item>,
+}
+
+impl Client {
+    fn connect(addr: SocketAddr, config: Arc<ClientConfig>) -> Self {
+        let name = ServerName::try_from("localhost").expect("a name");
+        let client = ClientConnection::new(config, name).expect("a client");
+        Self::of(StreamOwned::new(client, socket(addr)))
+    }
+
+    fn of(stream: StreamOwned<ClientConnection, TcpStream>) -> Self {
+        Self { stream, parser: Parser::default(), items: Vec::new() }
+    }
+
+    fn shake_hands(&mut self) -> io::Result<()> {
+        while self.stream.conn.is_handshaking() {
+            self.stream.conn.complete_io(&mut self.stream.sock)?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, path: &str) {
+        self.stream.write_all(&compose("GET", path, &[], b"")).expect("it is taken");
+    }
+
+    /// The next head.
+    fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while find(&head, b"\r\n\r\n").is_none() {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).expect("a head");
+            head.push(byte[0]);
+        }
+        String::from_utf8(head).expect("ASCII")
+    }
+
+    fn open(mut self, path: &str) -> Self {
+        self.ask(path);
+        let head = self.head();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        self
+    }
+
+    /// The data of the next event.
+    fn next(&mut self) -> String {
+        loop {
+            while !self.items.is_empty() {
+                if let Item::Event(event) = self.items.remove(0)
+                    && event.event != "ping"
+                {
+                    return event.data;
+                }
+            }
+            let mut chunk = [0; 16 * 1024];
+            let read = self.stream.read(&mut chunk).expect("an event");
+            assert!(read > 0, "the stream ended");
+            self.parser.push(&chunk[..read], &mut self.items);
+        }
+    }
+
+    /// Reads to the end, which has to be said (RFC 8446 section 6.1), or it would be an error.
+    fn read_to_end(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).expect("the end is said");
+        rest
+    }
+}
+
+fn socket(addr: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(addr).expect("the server accepts");
+    socket.set_nodelay(true).expect("TCP_NODELAY");
+    socket.set_read_timeout(Some(DEADLINE)).expect("SO_RCVTIMEO");
+    socket
+}
+
+/// The first bytes of a handshake.
+fn hello(config: ClientConfig) -> Vec<u8> {
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut client = ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).expect("a Vec takes it");
+    hello
+}
+
+/// Whether the other end closes or resets.
+fn ends(socket: &mut TcpStream) -> bool {
+    let mut chunk = [0; 4096];
+    loop {
+        match socket.read(&mut chunk) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+// ---- clients of others
+
+#[test]
+fn curl_speaks_every_version_and_falls_back_to_http_1() {
+    if skipped("curl") {
+        return;
+    }
+    let secure = Secure::start();
+    secure.publish(&tick(1));
+    for version in [&["--tlsv1.2", "--tls-max", "1.2"][..], &["--tlsv1.3"], &["--http2"], &["--http1.1"]] {
+        let output = secure.curl(version, "/events?lastEventId=earliest&limit=1");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{version:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.starts_with("HTTP/1.1 200") && said.contains(&tick_data(1)), "{version:?}: {said}");
+    }
+    let refused = secure.curl(&["--tlsv1.0", "--tls-max", "1.1"], "/events");
+    assert!(!refused.status.success());
+}
+
+#[test]
+fn only_the_newest_version_where_that_is_wished_for() {
+    let secure = Secure::with(|setup| setup.flag("--tls-min-version", "1.3"));
+    let config = client_of(&secure.certificates, &[&rustls::version::TLS12]);
+    let error = Client::connect(secure.server.addr(), Arc::new(config)).shake_hands().unwrap_err();
+    assert!(error.to_string().contains("ProtocolVersion"), "{error}");
+    secure.connect().shake_hands().expect("1.3 is spoken");
+}
+
+/// RFC 7301 section 3.2: who offers nothing that we speak is told so.
+#[test]
+fn a_client_of_http_2_alone_is_refused_by_an_alert() {
+    let secure = Secure::start();
+    let mut config = secure.client();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let error = Client::connect(secure.server.addr(), Arc::new(config)).shake_hands().unwrap_err();
+    assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
+    secure.wait_for_closed("tls-handshake", 1.0);
+}
+
+#[test]
+fn openssl_is_refused_to_agree_on_keys_anew() {
+    if skipped("openssl") {
+        return;
+    }
+    let secure = Secure::start();
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-tls1_2", "-connect", &secure.server.addr().to_string(), "-CAfile"]);
+    command.arg(secure.certificates.authority());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("scripts/test installs openssl");
+    let mut input = child.stdin.take().expect("a pipe");
+    wait_until("keys are agreed on", DEADLINE, || {
+        secure.metric("ssecast_tls_handshakes_total{kind=\"full\"}") == 1.0
+    });
+    // A line with an R asks for it, twice; the second time is one too many.
+    for _ in 0..2 {
+        let _ = input.write_all(b"R\n");
+        let _ = input.flush();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("RENEGOTIATING"), "{said}");
+    assert_eq!(secure.metric("ssecast_tls_handshakes_total{kind=\"full\"}"), 1.0);
+    secure.connect().shake_hands().expect("it goes on");
+}
+
+// ---- streams
+
+#[test]
+fn a_stream_ends_with_a_word() {
+    let mut secure = Secure::with(|setup| setup.flag("--server-drain", "1s"));
+    let mut limited = secure.connect().open("/events?limit=2");
+    let mut drained = secure.connect().open("/events");
+    for n in 0..2 {
+        secure.publish(&tick(n));
+        assert_eq!(limited.next(), tick_data(n));
+    }
+    limited.read_to_end();
+    secure.server.signal(Signal::TERM);
+    let rest = drained.read_to_end();
+    assert!(find(&rest, b"retry: ").is_some() && find(&rest, tick_data(1).as_bytes()).is_some());
+    assert_eq!(secure.server.wait_for_exit(DEADLINE), 0);
+}
+
+#[test]
+fn an_answer_ends_with_a_word() {
+    let secure = Secure::start();
+    let mut client = secure.connect();
+    client
+        .stream
+        .write_all(&compose("GET", "/nothing", &[("Connection", "close")], b""))
+        .expect("it is taken");
+    let answer = client.read_to_end();
+    assert!(answer.starts_with(b"HTTP/1.1 404"), "{}", String::from_utf8_lossy(&answer));
+    // Two at once are answered in order, and so is one in pieces.
+    let mut client = secure.connect();
+    client.stream.write_all(&compose("HEAD", "/events", &[], b"")).expect("it is taken");
+    assert!(client.head().starts_with("HTTP/1.1 200"));
+    let mut client = secure.connect();
+    for byte in compose("GET", "/nothing", &[("Connection", "close")], b"") {
+        client.stream.write_all(&[byte]).expect("it is taken");
+        client.stream.flush().expect("it is taken");
+    }
+    assert!(client.read_to_end().starts_with(b"HTTP/1.1 404"));
+}
+
+#[test]
+fn who_comes_back_is_known_again() {
+    let secure = Secure::start();
+    for (version, resumed) in [(&rustls::version::TLS13, 1.0), (&rustls::version::TLS12, 2.0)] {
+        let config = Arc::new(client_of(&secure.certificates, &[version]));
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let mut client = Client::connect(secure.server.addr(), Arc::clone(&config)).open("/events");
+            assert_eq!(client.stream.conn.handshake_kind(), Some(kind), "{version:?}");
+            // The ticket comes with the first bytes, or before.
+            client.stream.conn.send_close_notify();
+            let _ = client.stream.flush();
+        }
+        assert_eq!(secure.metric("ssecast_tls_handshakes_total{kind=\"resumed\"}"), resumed);
+    }
+}
+
+/// One that does not read is closed and named, and holds little; one that reads again gets every byte in order.
+#[test]
+fn a_slow_client_is_held_to_its_bound_and_one_that_reads_again_gets_everything() {
+    let secure = Secure::with(|setup| {
+        setup.flag("--stream-buffer-bytes", "1MiB").flag("--stream-sndbuf-bytes", "16KiB")
+    });
+    let mut late = secure.connect().open("/events");
+    let stalled = secure.connect().open("/events");
+    for n in 0..12 {
+        secure.publish(&big_tick(n, 50_000));
+    }
+    // It is blocked, with a part of a record waiting.
+    wait_until("clients lag", DEADLINE, || {
+        get(secure.admin, "/clients").text().matches("\"blocked\":true").count() == 2
+    });
+    for n in 0..12 {
+        assert!(late.next().starts_with(&format!("{{\"n\":{n},")), "{n}");
+    }
+    for n in 12..60 {
+        secure.publish(&big_tick(n, 50_000));
+        assert!(late.next().starts_with(&format!("{{\"n\":{n},")), "{n}");
+    }
+    secure.wait_for_closed("overrun", 1.0);
+    drop(stalled);
+}
+
+#[test]
+fn a_client_that_takes_nothing_for_long_is_closed() {
+    let secure = Secure::with(|setup| {
+        setup.flag("--stream-stall-timeout", "300ms").flag("--stream-sndbuf-bytes", "16KiB")
+    });
+    let _stalled = secure.connect().open("/events");
+    // More than the sockets hold.
+    for n in 0..200 {
+        secure.publish(&big_tick(n, 50_000));
+        if secure.closed("stalled") + secure.closed("overrun") > 0.0 {
+            return;
+        }
+    }
+    wait_until("it is closed", DEADLINE, || secure.closed("stalled") + secure.closed("overrun") == 1.0);
+}
+
+// ---- hostile ones
+
+#[test]
+fn plain_http_is_told_that_this_is_tls() {
+    let secure = Secure::start();
+    let answer = get(secure.server.addr(), "/events");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("this port speaks TLS"), "{}", answer.text());
+    let mut conn = Conn::open(secure.server.addr());
+    conn.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert_eq!(conn.read_response("GET").status, 400);
+    secure.wait_for_closed("tls-plaintext", 2.0);
+    assert_eq!(get(secure.admin, "/healthz").status, 200, "the admin side is in the clear");
+}
+
+#[test]
+fn a_handshake_that_stalls_is_given_up_in_time() {
+    let secure = Secure::with(|setup| setup.flag("--limits-head-timeout", "400ms"));
+    let start = Instant::now();
+    let hello = hello(secure.client());
+    let [mut silent, mut half, mut whole, mut trickling] = [(); 4].map(|()| socket(secure.server.addr()));
+    half.write_all(&hello[..hello.len() / 2]).expect("it is taken");
+    whole.write_all(&hello).expect("it is taken");
+    for byte in &hello[..40] {
+        if trickling.write_all(&[*byte]).is_err() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for socket in [&mut silent, &mut half, &mut whole, &mut trickling] {
+        assert!(ends(socket));
+    }
+    assert!(start.elapsed() < DEADLINE);
+    secure.wait_for_closed("tls-timeout", 3.0);
+    secure.wait_for_closed("silent", 1.0);
+}
+
+#[test]
+fn a_client_that_vanishes_or_says_nonsense_is_closed_and_counted() {
+    let secure = Secure::start();
+    let hello = hello(secure.client());
+    let mut vanishing = socket(secure.server.addr());
+    vanishing.write_all(&hello).expect("it is taken");
+    vanishing.read_exact(&mut [0; 5]).expect("our part of the handshake");
+    drop(vanishing);
+    secure.wait_for_closed("tls-handshake", 1.0);
+    let mut endless = vec![22, 3, 1, 64, 0, 1, 0, 255, 255];
+    endless.resize(40_000, 22);
+    let nonsense: [&[u8]; 6] = [
+        &[0; 100],
+        &[255; 100],
+        b"\x16\x03\x01\x00\x05hello",
+        b"*1\r\n$4\r\nPING\r\n",
+        &[21, 3, 3, 0, 2, 2, 40],
+        &endless,
+    ];
+    for bytes in nonsense {
+        let mut socket = socket(secure.server.addr());
+        let _ = socket.write_all(bytes);
+        assert!(ends(&mut socket), "{:?}", &bytes[..5]);
+    }
+    secure.wait_for_closed("tls-handshake", 1.0 + nonsense.len() as f64);
+    secure.connect().shake_hands().expect("others are served");
+}
+
+#[test]
+fn a_client_may_end_before_it_asks() {
+    let secure = Secure::start();
+    let mut client = secure.connect();
+    client.shake_hands().expect("it is served");
+    client.stream.conn.send_close_notify();
+    client.stream.flush().expect("it is taken");
+    client.read_to_end();
+    secure.wait_for_closed("client", 1.0);
+}
+
+#[test]
+fn floods_of_the_protocol_itself_are_cut_off() {
+    let secure = Secure::start();
+    // New keys, again and again (RFC 8446 section 4.6.3).
+    let mut client = secure.connect().open("/events");
+    let mut sent = 0;
+    while sent < 10_000 && client.stream.conn.refresh_traffic_keys().is_ok() && client.stream.flush().is_ok()
+    {
+        sent += 1;
+    }
+    secure.wait_for_closed("tls-error", 1.0);
+    assert!(sent < 10_000);
+    // A byte to a record, which is more than a stream's client has to say.
+    let mut client = secure.connect().open("/events");
+    for _ in 0..20_000 {
+        if client.stream.write_all(b"x").and_then(|()| client.stream.flush()).is_err() {
+            break;
+        }
+    }
+    secure.wait_for_closed("input", 1.0);
+    // What cannot be opened.
+    let mut client = secure.connect().open("/events");
+    client
+        .stream
+        .sock
+        .write_all(&[23, 3, 3, 0, 20, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+        .expect("sent");
+    secure.wait_for_closed("tls-error", 2.0);
+}
+
+#[test]
+fn many_handshakes_at_once_stop_nobody() {
+    let secure = Secure::start();
+    let mut stream = secure.connect().open("/events");
+    let config = Arc::new(secure.client());
+    let hello = hello(secure.client());
+    let mut half: Vec<TcpStream> = (0..300).map(|_| socket(secure.server.addr())).collect();
+    for socket in &mut half {
+        socket.write_all(&hello).expect("it is taken");
+    }
+    for n in 0..20 {
+        secure.publish(&tick(n));
+        assert_eq!(stream.next(), tick_data(n));
+    }
+    for socket in &mut half {
+        socket.read_exact(&mut [0; 5]).expect("each gets its answer");
+    }
+    drop(half);
+    Client::connect(secure.server.addr(), config).open("/events");
+}
+
+// ---- certificates
+
+/// The certificate that a new client is shown.
+fn shown(secure: &Secure, trusted: &Certificates) -> CertificateDer<'static> {
+    let mut client =
+        Client::connect(secure.server.addr(), Arc::new(client_of(trusted, rustls::DEFAULT_VERSIONS)));
+    client.shake_hands().expect("the certificate is good");
+    client.stream.conn.peer_certificates().expect("it is shown")[0].clone().into_owned()
+}
+
+#[test]
+fn a_reload_takes_a_new_certificate_and_drops_no_stream() {
+    let secure = Secure::start();
+    let mut stream = secure.connect().open("/events");
+    let before = shown(&secure, &secure.certificates);
+    let other = Certificates::new();
+    let copy =
+        |from: std::path::PathBuf, to: std::path::PathBuf| std::fs::copy(from, to).expect("they are ours");
+    copy(other.server_certificate(), secure.certificates.server_certificate());
+
+    // The key does not belong to it yet.
+    secure.server.signal(Signal::HUP);
+    wait_for_log(&secure.server, 0, "not reloaded");
+    assert!(secure.server.log().contains("is not the key to the certificate"), "{}", secure.server.log());
+    assert_eq!(shown(&secure, &secure.certificates), before);
+
+    copy(other.server_key(), secure.certificates.server_key());
+    secure.server.signal(Signal::HUP);
+    wait_for_log(&secure.server, 0, "configuration reloaded");
+    assert_ne!(shown(&secure, &other), before);
+    secure.publish(&tick(1));
+    assert_eq!(stream.next(), tick_data(1));
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_at_start_and_by_check() {
+    let (one, other, dir) = (Certificates::new(), Certificates::new(), TestDir::new("tls"));
+    let text = |path: std::path::PathBuf| path.to_str().expect("a path of a test").to_owned();
+    let empty = text(dir.write("empty.pem", "nothing\n"));
+    let (cert, key) = (text(one.server_certificate()), text(one.server_key()));
+    let missing = text(dir.path().join("missing.pem"));
+    for (cert, key, parts) in [
+        (&empty, &key, ["tls.cert_file", "empty.pem: holds no certificate"]),
+        (&missing, &key, ["tls.cert_file", "missing.pem: cannot be read"]),
+        (&cert, &missing, ["tls.key_file", "missing.pem: cannot be read"]),
+        (&cert, &empty, ["tls.key_file", "empty.pem: holds no private key"]),
+        (&cert, &text(other.server_key()), ["tls.key_file", "is not the key to the certificate"]),
+    ] {
+        for command in ["serve", "check"] {
+            let setup = Setup::bare().arg(command).flag("--listen", "127.0.0.1:0");
+            let finished = setup.flag("--tls-cert-file", cert).flag("--tls-key-file", key).run();
+            assert_eq!(finished.code, Some(2), "{finished:?}");
+            assert!(parts.iter().all(|part| finished.stderr.contains(part)), "{parts:?}: {finished:?}");
+        }
+    }
+    let finished = Setup::bare().arg("check").flag("--tls-cert-file", &cert).run();
+    assert!(finished.code == Some(2) && finished.stderr.contains("belong together"), "{finished:?}");
+}

@@ -1,6 +1,7 @@
 //! What the socket tests share: a server process, raw HTTP, an SSE parser and a stream reader; for those with
 //! Redis a redis-server, a redis-sentinel, certificates, a watcher of channels and a proxy that breaks
-//! connections; for those with a network two hosts; for those with programs of others, how these are found and run.
+//! connections; for those with a network two hosts; for those with programs of others, how these are found and run; for
+//! those of the documentation, its pages.
 //!
 //! Nothing here uses the crate under test: the binary is met over its sockets, its signals and its
 //! standard error only. Nothing sleeps for luck: every wait is for a condition, with a deadline.
@@ -8,6 +9,7 @@
 
 mod admin;
 pub(crate) mod api;
+pub(crate) mod browser;
 pub(crate) mod certificates;
 mod daemon;
 pub(crate) mod dir;
@@ -15,11 +17,13 @@ pub(crate) mod events;
 pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod installed;
+pub(crate) mod page;
 pub(crate) mod port;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod sentinel;
 pub(crate) mod server;
+pub(crate) mod site;
 pub(crate) mod sse;
 pub(crate) mod stream;
 pub(crate) mod tokens;

@@ -152,8 +152,8 @@ const ORDER: &str = r#"{"orderId":"7c9e","status":"Pending"}"#;
 fn the_envelope_is_accepted() {
     let server = Server::start();
     let mut stream = Stream::open_at(&server, "/events?topic=orders");
-    let envelope = &Page::open(PAGE).example(TEST, "envelope").text;
-    common::api::publish(&server, envelope);
+    let page = Page::open(PAGE);
+    common::api::publish(&server, &page.example(TEST, "envelope").text);
     let data: Value = serde_json::from_str(&stream.next().data).expect("the data is JSON");
     let id = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
     assert_eq!(data, json!({"orderId": id, "oldStatus": "Pending", "newStatus": "Shipped"}));

@@ -79,6 +79,26 @@ impl Scene {
         assert_eq!(post(server.addr(), envelope.as_bytes()).status, 202);
     }
 
+    /// Publishes through the proxy, a second time if it says that it found nobody; whether once was enough.
+    fn publish_through(&self, envelope: &str) -> bool {
+        match self.try_publish_through(envelope).as_str() {
+            "202" => true,
+            "502" => {
+                assert_eq!(self.try_publish_through(envelope), "202");
+                false
+            }
+            other => panic!("a publish was answered with {other}"),
+        }
+    }
+
+    fn try_publish_through(&self, envelope: &str) -> String {
+        let mut curl = self.front.curl();
+        curl.args(["--write-out", "%{http_code}", "--output", "/dev/null", "--data", envelope]);
+        curl.args(["--header", "Content-Type: application/json"])
+            .arg(format!("{}/publish", self.front.origin()));
+        String::from_utf8_lossy(&Running::start(curl).succeed(DEADLINE).stdout).into_owned()
+    }
+
     /// Waits until the streams of all servers are so many.
     fn wait_for_streams(&self, count: usize) {
         wait_until(&format!("{count} streams"), DEADLINE, || {
@@ -98,18 +118,10 @@ impl Scene {
     fn wait_for_answer_of_its_own(&self, begin: &str) {
         let url = format!("{}/events", self.front.origin());
         wait_until(&format!("an answer with {begin:?}"), DEADLINE, || {
-            let mut curl = self.curl();
+            let mut curl = self.front.curl();
             curl.args(["--no-buffer", "--max-time", "3", &url]);
             Running::start(curl).finish(DEADLINE).stdout.starts_with(begin.as_bytes())
         });
-    }
-
-    /// curl that trusts the proxy.
-    fn curl(&self) -> Command {
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--noproxy", "*", "--cacert"]);
-        curl.arg(self.front.certificates().authority());
-        curl
     }
 
     /// Runs `tabs.mjs`.
@@ -200,21 +212,23 @@ fn the_end_of_a_server_is_survived(kind: Kind) {
     scene.wait_for_deliveries(6);
     // One ends: its clients go on at the other one.
     scene.kill(0);
-    scene.publish(&tick(2));
+    // Whoever publishes through the proxy does not notice, or once, as the page says of Caddy.
+    let refused = (2..6).filter(|n| !scene.publish_through(&tick(*n))).count();
+    assert!(refused == 0 || refused == 1 && kind == Kind::Caddy, "{refused} publishes were refused");
     scene.wait_for_streams(6);
-    scene.publish(&tick(3));
-    // Three to those who were there from the beginning, two to those who came.
-    scene.wait_for_deliveries(6 * 3 - of_the_first);
+    scene.publish(&tick(6));
+    // Six to those who were there from the beginning, five to those who came.
+    scene.wait_for_deliveries(6 * 6 - of_the_first);
     // Both are gone: the proxy tells them to come back, and a new one has no history.
     scene.kill(1);
     scene.wait_for_answer_of_its_own("retry: 300");
     scene.restart(0);
     scene.wait_for_streams(6);
-    scene.publish(&tick(4));
+    scene.publish(&tick(7));
     scene.publish(&envelope("end", "1", "1"));
     let output = sources.succeed(SCRIPT_DEADLINE);
     let got: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
-    let expected: Value = serde_json::json!([1, 2, 3, "unknown-id", 4]);
+    let expected: Value = serde_json::json!([1, 2, 3, 4, 5, 6, "unknown-id", 7]);
     assert_eq!(got, Value::Array(vec![expected; 6]));
 }
 
@@ -224,19 +238,8 @@ fn servers_learn_the_address(kind: Kind) {
     let servers = [Site::start(0, answer), Site::start(0, answer)];
     let front = Front::start(kind, [servers[0].port(), servers[1].port()], &[]);
     let publish = format!("{}/publish", front.origin());
-    let port = publish.trim_end_matches("/publish").rsplit(':').next().expect("a port").to_owned();
-    let mut curl = Command::new("curl");
-    curl.args([
-        "--silent",
-        "--show-error",
-        "--fail",
-        "--noproxy",
-        "*",
-        "--interface",
-        "127.0.0.9",
-        "--cacert",
-    ]);
-    curl.arg(front.certificates().authority()).args(["--resolve", &format!("localhost:{port}:127.0.0.1")]);
+    let mut curl = front.curl();
+    curl.args(["--fail", "--ipv4", "--interface", "127.0.0.9"]);
     curl.args(["--header", "X-Forwarded-For: 192.0.2.66", "--data", "{}"]);
     curl.args(vec![&publish; 6]);
     Running::start(curl).succeed(DEADLINE);
@@ -258,18 +261,9 @@ fn servers_learn_the_address(kind: Kind) {
     assert!(connections <= 2, "{connections} connections for 6 publishes");
     // What is for inside stays there.
     for path in ["/metrics", "/stats", "/clients", "/admin/mode", "/"] {
-        let mut curl = Command::new("curl");
-        curl.args([
-            "--silent",
-            "--noproxy",
-            "*",
-            "--output",
-            "/dev/null",
-            "--write-out",
-            "%{http_code}",
-            "--cacert",
-        ]);
-        curl.arg(front.certificates().authority()).arg(format!("{}{path}", front.origin()));
+        let mut curl = front.curl();
+        curl.args(["--output", "/dev/null", "--write-out", "%{http_code}"]);
+        curl.arg(format!("{}{path}", front.origin()));
         assert_eq!(Running::start(curl).succeed(DEADLINE).stdout, b"404", "{path}");
     }
 }

@@ -190,7 +190,7 @@ fn the_example_for_node_survives() {
         return;
     }
     let dir = TestDir::new("client");
-    dir.write("follow.js", &example("browser", &[("45_000", "2_000"), ("3_000", "300")]));
+    dir.write("follow.js", &example("browser", &[("45_000", "5_000"), ("3_000", "300")]));
     dir.write("package.json", r#"{"type":"module"}"#);
     let script = dir.write("main.js", &example("node", &[]));
     let modules = in_project("tests/clients/node/node_modules");
@@ -206,7 +206,7 @@ fn the_example_for_python_survives() {
         return;
     }
     let dir = TestDir::new("client");
-    let script = dir.write("follow.py", &example("python", &[("SILENCE = 45", "SILENCE = 2")]));
+    let script = dir.write("follow.py", &example("python", &[("SILENCE = 45", "SILENCE = 5")]));
     let mut python = Command::new(of_python("python"));
     python.arg(script);
     survives(dir, python, true);
@@ -230,7 +230,7 @@ fn the_example_for_the_shell_survives() {
         return;
     }
     let dir = TestDir::new("client");
-    let shorter = [("--speed-time 45", "--speed-time 2"), ("sleep 3", "sleep 0.2")];
+    let shorter = [("--speed-time 45", "--speed-time 5"), ("sleep 3", "sleep 0.2")];
     dir.write("follow.sh", &example("shell", &shorter));
     // It has no state to fetch at the beginning: a line stands for that.
     let mut shell = Command::new("sh");
@@ -245,7 +245,7 @@ fn the_example_for_java_survives() {
     }
     let dir = TestDir::new("client");
     let script =
-        dir.write("Follow.java", &example("java", &[("SILENCE_SECONDS = 45", "SILENCE_SECONDS = 2")]));
+        dir.write("Follow.java", &example("java", &[("SILENCE_SECONDS = 45", "SILENCE_SECONDS = 5")]));
     let mut java = Command::new("java");
     java.arg(script);
     survives(dir, java, true);
@@ -257,7 +257,7 @@ fn the_example_for_go_survives() {
         return;
     }
     let dir = TestDir::new("client");
-    let script = dir.write("follow.go", &example("go", &[("silence = 45", "silence = 2")]));
+    let script = dir.write("follow.go", &example("go", &[("silence = 45", "silence = 5")]));
     let mut go = Command::new("go");
     go.env("GOFLAGS", "-mod=mod").env("GOCACHE", dir.path().join("cache")).arg("run").arg(script);
     survives(dir, go, true);
@@ -270,7 +270,7 @@ fn the_example_for_dotnet_survives() {
         return;
     }
     let dir = TestDir::new("client");
-    let source = dir.write("Follow.cs", &example("dotnet", &[("FromSeconds(45)", "FromSeconds(2)")]));
+    let source = dir.write("Follow.cs", &example("dotnet", &[("FromSeconds(45)", "FromSeconds(5)")]));
     let program = dir.path().join("follow.exe");
     let mut mcs = Command::new("mcs");
     mcs.args(["-langversion:7.2", "-r:System.Net.Http.dll"])
@@ -297,7 +297,7 @@ fn the_example_for_browsers_survives() {
         + "<script>new MutationObserver(() => fetch('/shown', {method: 'POST', body: \
         [...document.querySelectorAll('li')].map((item) => item.textContent).join()}))\
         .observe(document.querySelector('#orders'), {childList: true})</script>";
-    let follow = example("browser", &[("45_000", "2_000"), ("3_000", "300")]);
+    let follow = example("browser", &[("45_000", "5_000"), ("3_000", "300")]);
     let site = Site::start(0, move |asked| match asked.line.split(' ').nth(1) {
         Some("/") => (200, "text/html", html.clone()),
         Some("/follow.js") => (200, "text/javascript", follow.clone()),

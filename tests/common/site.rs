@@ -112,7 +112,9 @@ impl Shared {
                  Cache-Control: no-store\r\n\r\n",
                 body.len()
             );
-            if out.write_all(format!("{head}{body}").as_bytes()).is_err() {
+            let is_last = asked.all("connection").iter().any(|value| value.eq_ignore_ascii_case("close"));
+            if out.write_all(format!("{head}{body}").as_bytes()).is_err() || is_last {
+                let _ = out.shutdown(Shutdown::Both);
                 return;
             }
         }

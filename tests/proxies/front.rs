@@ -71,6 +71,14 @@ impl Front {
         &self.certificates
     }
 
+    /// curl that trusts it.
+    pub(crate) fn curl(&self) -> Command {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--noproxy", "*", "--cacert"]);
+        curl.arg(self.certificates.authority());
+        curl
+    }
+
     /// What it has logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
@@ -141,6 +149,8 @@ impl Kind {
             }
             Self::Caddy => {
                 let site = format!("https://localhost:{port}");
+                // Compression for the whole site, which must not reach streams.
+                let config = config.replacen("handle /events", "encode gzip\n\thandle /events", 1);
                 write("Caddyfile", &format!("{CADDY}{}", config.replace("events.example", &site)));
                 let mut caddy = program("caddy");
                 caddy.args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"]);

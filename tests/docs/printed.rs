@@ -39,7 +39,24 @@ pub(crate) fn steps(text: &str) -> Result<Vec<Step>, Failure> {
         }
         continues = continues_after(line, steps.last());
     }
+    for step in &mut steps {
+        step.printed = step.printed.take().filter(|printed| !printed.is_empty());
+    }
     if steps.is_empty() { Err("a console block has a command".to_owned()) } else { Ok(steps) }
+}
+
+/// The commands of a block without what they print.
+pub(crate) fn lines(text: &str) -> Vec<Step> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut continues = false;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        match commands.last_mut() {
+            Some(command) if continues => *command = format!("{command}\n{line}"),
+            _ => commands.push(line.to_owned()),
+        }
+        continues = line.ends_with('\\');
+    }
+    commands.into_iter().map(|command| Step { command, printed: None }).collect()
 }
 
 fn continues_after(line: &str, step: Option<&Step>) -> bool {
@@ -115,7 +132,7 @@ fn a_console_block_is_read() {
     let block = "$ echo a \\\n  b\na b\n$ true\n$ printf 'x\\n\\ny'\nx\n\ny\n";
     let step = |command: &str, printed: &str| Step {
         command: command.to_owned(),
-        printed: Some(printed.to_owned()),
+        printed: (!printed.is_empty()).then(|| printed.to_owned()),
     };
     let expected =
         vec![step("echo a \\\n  b", "a b\n"), step("true", ""), step("printf 'x\\n\\ny'", "x\n\ny\n")];

@@ -4,6 +4,7 @@
 //! Commands run as they are printed but for the addresses: the server of the page is not on port 8080, its Redis
 //! not on 6379, and `cargo run` is the program that is already built.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -34,8 +35,8 @@ pub(crate) struct Session {
     dir: TestDir,
     redis: Option<Redis>,
     server: Option<(Run, Server)>,
-    /// A port for the servers that blocks start themselves.
-    port: Port,
+    /// Ports that stand for those of the page.
+    ports: BTreeMap<u16, Port>,
     /// Commands that were left running; the last one is what a reader looks at.
     followers: Vec<Job>,
     jobs: usize,
@@ -46,24 +47,28 @@ impl Session {
     pub(crate) fn new() -> Self {
         let dir = TestDir::new("docs");
         let bin = dir.path().join("bin");
-        fs::create_dir(&bin).expect("the test's own directory can be written");
+        for folder in [&bin, &dir.path().join("run")] {
+            fs::create_dir(folder).expect("the test's own directory can be written");
+        }
         std::os::unix::fs::symlink(BINARY, bin.join("ssecast")).expect("a link");
-        Self { dir, redis: None, server: None, port: Port::any(), followers: Vec::new(), jobs: 0 }
+        Self { dir, redis: None, server: None, ports: BTreeMap::new(), followers: Vec::new(), jobs: 0 }
     }
 
     /// Runs a block.
     pub(crate) fn run(&mut self, block: &Block, run: Run) -> Result<(), Failure> {
         self.prepare(&run);
-        let steps = if block.language == "console" {
-            printed::steps(&block.text)?
-        } else {
-            vec![Step { command: block.text.clone(), printed: None }]
+        let steps = match block.language.as_str() {
+            "console" => printed::steps(&block.text)?,
+            _ if run.starts => printed::lines(&block.text),
+            _ => vec![Step { command: block.text.clone(), printed: None }],
         };
         let last = steps.len() - 1;
+        let mut beside = Vec::new();
         for (n, step) in steps.iter().enumerate() {
             let mut job = self.start(step, &run);
             if run.starts {
-                self.wait_for_answer(&mut job)?;
+                self.wait_for_server(&mut job, n == last)?;
+                beside.extend(step.command.trim_end().ends_with('&').then_some(job));
             } else if run.follow && n == last {
                 job.wait_for(step.printed.as_deref().unwrap_or_default())?;
                 self.followers.push(job);
@@ -95,50 +100,78 @@ impl Session {
         if let (true, Some(redis)) = (run.redis, &self.redis) {
             setup = setup.flag("--redis-url", redis.url()).flag("--mode", "redis");
         }
-        let server = flags.iter().fold(setup, |setup, flag| setup.arg(flag)).start();
-        self.server = Some((wanted, server));
+        for flag in flags {
+            let flag = self.localised(flag).replace("=./", &format!("={}/", self.dir.path().display()));
+            if let Some((_, socket)) = flag.split_once("unix:") {
+                let parent = Path::new(socket).parent().expect("a socket is in a folder");
+                fs::create_dir_all(parent).expect("the test's own directory can be written");
+            }
+            setup = setup.arg(&flag);
+        }
+        self.server = Some((wanted, setup.start()));
     }
 
     fn start(&mut self, step: &Step, run: &Run) -> Job {
         self.jobs += 1;
-        let port =
-            if run.starts { None } else { self.server.as_ref().map(|(_, server)| server.addr().port()) };
-        let port = port.unwrap_or(self.port.number());
-        let redis = self.redis.as_ref().map(Redis::port);
         let mut script = "set -euo pipefail\n".to_owned();
         // What a reader has by itself: the port of redis-cli, and a curl without a bar. Where nothing is printed to
         // compare with, an error has to be one.
         let fail = if step.printed.is_some() { "" } else { "--fail-with-body" };
         script += &format!("curl() {{ command curl -sS {fail} \"$@\"; }}\n");
         if run.starts {
-            script += &format!("export SSECAST_SERVER_LISTEN=127.0.0.1:{port}\n");
+            self.server = None;
+            script += &self.localised("export SSECAST_SERVER_LISTEN=127.0.0.1:8080\n");
         }
-        if let Some(port) = redis {
-            script += &format!("redis-cli() {{ command redis-cli -p {port} \"$@\"; }}\n");
+        if let Some(redis) = &self.redis {
+            script += &format!("redis-cli() {{ command redis-cli -p {} \"$@\"; }}\n", redis.port());
         }
-        Job::start(self.dir.path(), self.jobs, &(script + &localised(&step.command, port, redis)))
+        script += &self.localised(&step.command);
+        Job::start(self.dir.path(), self.jobs, &script)
     }
 
-    /// The servers that a block started have to serve; it may end before them.
-    fn wait_for_answer(&self, job: &mut Job) -> Result<(), Failure> {
-        let address = ([127, 0, 0, 1], self.port.number()).into();
-        let listens =
-            || std::net::TcpStream::connect(address).is_ok() && get(address, "/readyz").status == 200;
-        job.wait("no server is ready", |_| listens())
+    /// The server that a command starts has to answer; one that is not the last may end instead.
+    fn wait_for_server(&mut self, job: &mut Job, is_last: bool) -> Result<(), Failure> {
+        let address = ([127, 0, 0, 1], self.port(8080)).into();
+        // 404 where health is asked for at an address of its own.
+        let serves = || {
+            let listens = std::net::TcpStream::connect(address).is_ok();
+            listens && matches!(get(address, "/readyz").status, 200 | 404)
+        };
+        job.wait("no server is ready", |job| serves() || job.status.is_some() && !is_last)
     }
-}
 
-/// A command with the addresses of this session.
-fn localised(command: &str, port: u16, redis: Option<u16>) -> String {
-    let mut command =
-        command.replace("cargo run --release --", "ssecast").replace("cargo run --release", "ssecast");
-    for host in ["127.0.0.1", "localhost"] {
-        command = command.replace(&format!("{host}:8080"), &format!("127.0.0.1:{port}"));
-        if let Some(redis) = redis {
-            command = command.replace(&format!("{host}:6379"), &format!("127.0.0.1:{redis}"));
+    /// A command with the addresses and folders of this session.
+    fn localised(&mut self, command: &str) -> String {
+        let command =
+            command.replace("cargo run --release --", "ssecast").replace("cargo run --release", "ssecast");
+        let mut command = command.replace("/run/ssecast", &format!("{}/run", self.dir.path().display()));
+        for host in ["127.0.0.1:", "localhost:", "0.0.0.0:"] {
+            let mut pieces = command.split(host);
+            let mut local = pieces.next().unwrap_or_default().to_owned();
+            for piece in pieces {
+                let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+                local.push_str(if host == "0.0.0.0:" { host } else { "127.0.0.1:" });
+                match piece[..digits].parse() {
+                    Ok(port) => local.push_str(&self.port(port).to_string()),
+                    Err(_) => local.push_str(&piece[..digits]),
+                }
+                local.push_str(&piece[digits..]);
+            }
+            command = local;
+        }
+        command
+    }
+
+    /// The port that stands for one of the page.
+    fn port(&mut self, printed: u16) -> u16 {
+        match (printed, &self.server, &self.redis) {
+            (8080, Some((_, server)), _) => server.addr().port(),
+            (6379, _, Some(redis)) => redis.port(),
+            // Ours already, from a replacement just before.
+            (port, _, _) if self.ports.values().any(|ours| ours.number() == port) => port,
+            _ => self.ports.entry(printed).or_insert_with(Port::any).number(),
         }
     }
-    command
 }
 
 /// A shell with a command, in a process group of its own, which ends with it.

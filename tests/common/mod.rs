@@ -1,7 +1,7 @@
 //! What the socket tests share: a server process, raw HTTP, an SSE parser and a stream reader; for those with
 //! Redis a redis-server, a redis-sentinel, certificates, a watcher of channels and a proxy that breaks
-//! connections; for those with a network two hosts; for those with programs of others, how these are found and run; for
-//! those of the documentation, its pages.
+//! connections; for those with a network two hosts; for those with programs of others, how these are found and run, a
+//! browser, and a site for it or for a proxy; for those of the documentation, its pages.
 //!
 //! Nothing here uses the crate under test: the binary is met over its sockets, its signals and its
 //! standard error only. Nothing sleeps for luck: every wait is for a condition, with a deadline.

@@ -43,25 +43,17 @@ struct Scene {
 
 impl Scene {
     fn new(kind: Kind, flags: &[&str], changes: &[(&str, &str)]) -> Self {
-        let ports = [Port::any(), Port::any()];
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let (ports, redis) = ([Port::any(), Port::any()], RedisSetup::new().start());
+        // Before the proxy, which would find nobody and remember that for a while.
+        let servers = [0, 1].map(|which| Some(launch(&ports[which], &redis, &flags)));
         let front = Front::start(kind, [ports[0].number(), ports[1].number()], changes);
-        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut scene = Self { front, servers: [None, None], ports, redis: RedisSetup::new().start(), flags };
-        scene.restart(0);
-        scene.restart(1);
-        scene
+        Self { front, servers, ports, redis, flags }
     }
 
-    /// Starts a server on its port.
+    /// Starts a server on its port again.
     fn restart(&mut self, which: usize) {
-        let listen = format!("127.0.0.1:{}", self.ports[which].number());
-        let setup = Setup::bare().flag("--listen", &listen).flag("--mode", "redis");
-        let setup = setup.flag("--redis-url", self.redis.url()).flag("--cors-origins", "*");
-        let server = self.flags.iter().fold(setup, |setup, flag| setup.arg(flag)).start();
-        wait_until("the server is ready", DEADLINE, || {
-            common::http::get(server.addr(), "/readyz").status == 200
-        });
-        self.servers[which] = Some(server);
+        self.servers[which] = Some(launch(&self.ports[which], &self.redis, &self.flags));
     }
 
     /// Kills a server with -9.
@@ -152,6 +144,16 @@ impl Scene {
         node.env("NODE_EXTRA_CA_CERTS", self.front.certificates().authority());
         Running::start(node)
     }
+}
+
+/// Starts a server on a port.
+fn launch(port: &Port, redis: &Redis, flags: &[String]) -> Server {
+    let setup =
+        Setup::bare().flag("--listen", &format!("127.0.0.1:{}", port.number())).flag("--mode", "redis");
+    let setup = setup.flag("--redis-url", redis.url()).flag("--cors-origins", "*");
+    let server = flags.iter().fold(setup, |setup, flag| setup.arg(flag)).start();
+    wait_until("the server is ready", DEADLINE, || common::http::get(server.addr(), "/readyz").status == 200);
+    server
 }
 
 fn median(latencies: &Value) -> f64 {
@@ -268,6 +270,33 @@ fn servers_learn_the_address(kind: Kind) {
     }
 }
 
+/// Servers that trust the proxy list the client itself, whatever it claims to be.
+fn servers_list_the_client(kind: Kind) {
+    let reference = Setup::bare().arg("check").arg("--reference").run().stdout;
+    if !reference.contains("`server.trusted_proxies`") {
+        eprintln!("SKIPPED: this program has no server.trusted_proxies");
+        return;
+    }
+    let scene = Scene::new(kind, &["--server-trusted-proxies=127.0.0.1"], &[]);
+    let mut curl = scene.front.curl();
+    curl.args([
+        "--no-buffer",
+        "--ipv4",
+        "--interface",
+        "127.0.0.9",
+        "--header",
+        "X-Forwarded-For: 192.0.2.66",
+    ]);
+    let _stream = Running::start({
+        curl.arg(format!("{}/events", scene.front.origin()));
+        curl
+    });
+    scene.wait_for_streams(1);
+    let listed = scene.running().flat_map(clients).next().expect("there is one");
+    let address = listed["address"].as_str().unwrap_or_default();
+    assert!(address.starts_with("127.0.0.9"), "{listed}");
+}
+
 /// A real browser with 20 streams on one page: over HTTP/1.1 it would open six.
 fn a_browser_has_twenty_tabs(kind: Kind) {
     let scene = Scene::new(kind, &[], &[]);
@@ -310,6 +339,7 @@ macro_rules! proxy {
             quiet_streams_stay,
             the_end_of_a_server_is_survived,
             servers_learn_the_address,
+            servers_list_the_client,
             a_browser_has_twenty_tabs
         );
     };

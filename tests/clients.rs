@@ -1,10 +1,13 @@
 //! Clients that nobody here wrote read the stream: curl, Node's `eventsource`, Python's `httpx-sse`.
 //!
 //! Each is closed by the server again and again (`limit=`), reconnects, resumes, and must end with every
-//! event once and in order. `scripts/test` installs them. A client that is missing is a failure, not a
-//! skip; `SSECAST_SKIP_CLIENTS=1` skips them and says so.
+//! event once and in order. The clients that docs/clients.md prints are in `clients/examples.rs`. `scripts/test`
+//! installs what they need. A client that is missing is a failure, not a skip (but for the toolchains that
+//! `scripts/test` leaves out); `SSECAST_SKIP_CLIENTS=1` skips them and says so.
 
 mod common;
+#[path = "clients/examples.rs"]
+mod examples;
 
 use std::process::{Command, Output};
 use std::time::Duration;

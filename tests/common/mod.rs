@@ -1,7 +1,8 @@
 //! What the socket tests share: a server process, raw HTTP, an SSE parser and a stream reader; for those with
 //! Redis a redis-server, a redis-sentinel, certificates, a watcher of channels and a proxy that breaks
 //! connections; for those with the client commands these and a server that answers by a script; for those with a
-//! network two hosts; for those with programs of others, how these are found and run, a browser among them.
+//! network two hosts; for those with programs of others, how these are found and run, a browser that is driven and
+//! one that only looks, and a site for it or for a proxy; for those of the documentation, its pages.
 //!
 //! Nothing here uses the crate under test: the binary is met over its sockets, its signals and its
 //! standard error only. Nothing sleeps for luck: every wait is for a condition, with a deadline.
@@ -18,16 +19,19 @@ pub(crate) mod events;
 pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod installed;
+pub(crate) mod page;
 pub(crate) mod port;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod scripted;
 pub(crate) mod sentinel;
 pub(crate) mod server;
+pub(crate) mod site;
 pub(crate) mod sse;
 pub(crate) mod stream;
 pub(crate) mod tokens;
 pub(crate) mod watcher;
+pub(crate) mod window;
 
 use std::time::{Duration, Instant};
 

@@ -13,6 +13,7 @@ mod connection;
 mod framing;
 mod head;
 mod headers;
+mod query;
 mod reject;
 mod request;
 mod request_line;

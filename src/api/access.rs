@@ -22,6 +22,7 @@ pub(super) fn deny(context: &mut Context<'_>, request: &Request, denial: Denial)
         log::info!(peer:% = context.peer, path, reason, left_out; "access denied");
     }
     let response = Response::problem(denial.status(), denial.detail());
+    let response = if denial.is_guess() { response.closing() } else { response };
     match denial.challenge() {
         Some(challenge) => response.header("WWW-Authenticate", challenge),
         None => response,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::denial::Denial;
 use super::grant::{Grant, Rights};
 use super::keys::{Key, library_algorithm};
+use super::options::TRIES_MAX;
 use crate::clock::Wall;
 use crate::envelope::TENANT_BYTES;
 use crate::scope::Scope;
@@ -60,15 +61,18 @@ pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> 
     if header.crit.is_some() {
         return Err(Denial::Critical);
     }
-    let is_named = |key: &&Key| match (&header.kid, &key.kid) {
-        (Some(wanted), Some(kid)) => wanted == kid,
-        _ => true,
-    };
-    let mut denial = Denial::Unknown;
-    for key in keys.iter().filter(is_named) {
+    let is_named = |key: &&Key| header.kid.is_some() && header.kid == key.kid;
+    let is_unnamed = |key: &&Key| header.kid.is_none() || key.kid.is_none();
+    let candidates = keys.iter().filter(is_named).chain(keys.iter().filter(is_unnamed));
+    let (mut denial, mut tries) = (Denial::Unknown, 0);
+    for key in candidates {
         if header.alg != library_algorithm(key.algorithm) {
             denial = if denial == Denial::Unknown { Denial::Algorithm } else { denial };
             continue;
+        }
+        tries += 1;
+        if tries > TRIES_MAX {
+            break;
         }
         match jsonwebtoken::decode::<Claims>(token, &key.key, &key.validation) {
             Ok(data) => return granted(data.claims, key, leeway, now),

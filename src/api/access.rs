@@ -61,6 +61,7 @@ pub(super) fn note(
 
 /// The answer with what it says to whoever could come with another token.
 pub(super) fn challenged(response: Response, denial: Denial) -> Response {
+    let response = if denial.is_guess() { response.closing() } else { response };
     match denial.challenge() {
         Some(challenge) => response.header("WWW-Authenticate", challenge),
         None => response,

@@ -81,6 +81,13 @@ impl Denial {
         }
     }
 
+    /// Whether a token was sent that is not good. To find that out may cost us more than it costs its sender, so
+    /// that each guess has to cost a connection as well.
+    #[must_use]
+    pub fn is_guess(self) -> bool {
+        self.status() == 401 && self != Self::Missing
+    }
+
     /// The status of the answer: 401 where another token may help, 403 where this one was understood.
     #[must_use]
     pub const fn status(self) -> u16 {

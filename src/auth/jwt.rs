@@ -12,13 +12,11 @@ use serde::{Deserialize, Deserializer};
 use super::denial::Denial;
 use super::grant::{Grant, Rights};
 use super::keys::{Key, library_algorithm};
+use super::options::TRIES_MAX;
 use crate::clock::Wall;
 use crate::envelope::TENANT_BYTES;
 use crate::scope::Scope;
 use crate::topic::TopicPattern;
-
-/// Keys that one token is tried with at most: whoever forges tokens makes us verify each in vain.
-const TRIES_MAX: usize = 8;
 
 /// What a token says. Other claims are read over. A limit that is there is one: `null` is not read as none.
 #[derive(Deserialize)]

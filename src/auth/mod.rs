@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use denial::Denial;
 pub use grant::{Grant, Rights};
 pub use keys::Read;
-pub use options::{Algorithm, KEYS_MAX, KeySource, Material, Options, Right, TOKENS_MAX};
+pub use options::{Algorithm, KEYS_MAX, KeySource, Material, Options, Right, TOKENS_MAX, TRIES_MAX};
 pub use secret::TokenHash;
 
 use crate::clock::Wall;

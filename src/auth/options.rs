@@ -8,8 +8,10 @@ use super::secret::TokenHash;
 
 /// Static tokens of one list.
 pub const TOKENS_MAX: usize = 1000;
-/// Keys of JSON Web Tokens; a token is tried with a few of them only.
+/// Keys of JSON Web Tokens...
 pub const KEYS_MAX: usize = 64;
+/// ...and those of them that one token is tried with: a signature costs us more than a request costs its sender.
+pub const TRIES_MAX: usize = 8;
 
 /// What somebody may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -277,6 +277,23 @@ fn a_forged_token_was_tried_with_every_key() {
 }
 
 #[test]
+fn a_token_is_tried_with_few_keys_those_of_its_name_first() {
+    let secret = |n: usize| format!("{n:032}");
+    let mut keys: Vec<KeySource> =
+        (0..=TRIES_MAX).map(|n| secret_key(Algorithm::Hs256, &secret(n))).collect();
+    keys.push(KeySource { kid: Some("last".to_owned()), ..secret_key(Algorithm::Hs256, SECRET) });
+    let gate = gate(keys);
+    let tried = |kid: Option<&str>, secret: &str| {
+        let header = Header { kid: kid.map(str::to_owned), ..Header::default() };
+        let token = token(&header, &claims(2_000), &EncodingKey::from_secret(secret.as_bytes()));
+        admit(&gate, Right::Subscribe, &token).map(drop)
+    };
+    assert_eq!(tried(None, &secret(TRIES_MAX - 1)), Ok(()));
+    assert_eq!(tried(None, &secret(TRIES_MAX)), Err(Denial::Signature));
+    assert_eq!(tried(Some("last"), SECRET), Ok(()));
+}
+
+#[test]
 fn static_tokens_have_the_rights_of_the_lists_that_they_are_in() {
     let tokens = |names: &[&str]| names.iter().map(|name| TokenHash::of(name)).collect::<Vec<_>>();
     let options = Options {

@@ -14,6 +14,7 @@ mod framing;
 mod head;
 mod headers;
 mod host;
+mod query;
 mod reject;
 mod request;
 mod request_line;

@@ -3,12 +3,12 @@
 //! Never normalises a path: routes compare it byte for byte, so `..`, a double slash or an encoded slash
 //! finds none.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
 use super::authority::is_authority;
+use super::query::Query;
 use super::reject::Reject;
 use super::syntax::{is_escaped, is_sub_delim, is_unreserved};
 
@@ -17,8 +17,7 @@ use super::syntax::{is_escaped, is_sub_delim, is_unreserved};
 pub struct Target {
     /// ASCII, begins with a slash, or is the asterisk alone.
     path: String,
-    /// In the order sent; each of them decoded, without CR, LF and NUL.
-    query: Vec<(String, String)>,
+    query: Query,
     /// Of the absolute form; checked.
     authority: Option<String>,
 }
@@ -63,7 +62,7 @@ impl Target {
 
     /// Every value of a query parameter, decoded, in the order sent.
     pub fn query_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query.all(name)
     }
 
     /// Whether the request is about the server as a whole (`OPTIONS *`, RFC 9110 section 9.3.7).
@@ -78,7 +77,7 @@ impl Target {
     }
 
     fn asterisk(authority: Option<String>) -> Self {
-        Self { path: "*".to_owned(), query: Vec::new(), authority }
+        Self { path: "*".to_owned(), query: Query::default(), authority }
     }
 
     /// Of a text that begins with the path's slash.
@@ -87,10 +86,8 @@ impl Target {
         if !path.bytes().all(is_path_byte) || !query.bytes().all(is_query_byte) {
             return Err(Reject::bad("byte not allowed in the target"));
         }
-        decode(path)?;
-        let query =
-            query.split('&').filter(|pair| !pair.is_empty()).map(parse_pair).collect::<Result<_, _>>()?;
-        Ok(Self { path: path.to_owned(), query, authority })
+        check_path(path)?;
+        Ok(Self { path: path.to_owned(), query: Query::parse(query)?, authority })
     }
 }
 
@@ -117,23 +114,16 @@ const fn is_query_byte(byte: u8) -> bool {
     is_path_byte(byte) || matches!(byte, b'?' | b'[' | b']')
 }
 
-/// One parameter as forms write it: `+` is a space (WHATWG URL section 5.1).
-fn parse_pair(pair: &str) -> Result<(String, String), Reject> {
-    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    let decode_form = |text: &str| decode(&text.replace('+', " ")).map(Cow::into_owned);
-    Ok((decode_form(name)?, decode_form(value)?))
-}
-
-/// Decodes strictly; what is no text, or could end a line or a string elsewhere, is refused.
-fn decode(text: &str) -> Result<Cow<'_, str>, Reject> {
-    if !is_escaped(text) {
+/// What is no text, or could end a line or a string elsewhere, is refused.
+fn check_path(path: &str) -> Result<(), Reject> {
+    if !is_escaped(path) {
         return Err(Reject::bad("bad percent-encoding in the target"));
     }
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| Reject::bad("target is not UTF-8"))?;
+    let decoded = percent_decode_str(path).decode_utf8().map_err(|_| Reject::bad("target is not UTF-8"))?;
     if decoded.contains(['\0', '\r', '\n']) {
         return Err(Reject::bad("encoded NUL, CR or LF in the target"));
     }
-    Ok(decoded)
+    Ok(())
 }
 
 #[cfg(test)]

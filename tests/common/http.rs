@@ -103,6 +103,11 @@ impl Conn {
         Self { socket, unread: Vec::new(), ended: false }
     }
 
+    /// The socket beneath.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
     /// Our own address, as the server sees it.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.socket.local_addr().expect("a connected socket has an address")

@@ -18,8 +18,20 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, pr
 use super::dir::TestDir;
 use super::{DEADLINE, wait_until};
 
-/// The binary under test.
+/// The binary under test, where no other is named.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_ssecast");
+/// Names another one: that of a release, for tests that measure.
+const OTHER_BINARY: &str = "SSECAST_TEST_BINARY";
+
+/// The binary that is started.
+fn binary() -> String {
+    std::env::var(OTHER_BINARY).unwrap_or_else(|_| BINARY.to_owned())
+}
+
+/// Whether it was compiled to be fast.
+pub(crate) fn is_optimised() -> bool {
+    !cfg!(debug_assertions) || std::env::var_os(OTHER_BINARY).is_some()
+}
 
 /// How a server is to be started.
 #[derive(Default)]
@@ -114,10 +126,10 @@ impl Setup {
         let mut command = match prelude {
             Some(script) => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &script, BINARY]);
+                shell.args(["-c", &script, &binary()]);
                 shell
             }
-            None => Command::new(BINARY),
+            None => Command::new(binary()),
         };
         command.args(&self.args);
         if let Some(toml) = &self.config {

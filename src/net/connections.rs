@@ -21,20 +21,15 @@ use crate::hub::Wire;
 use crate::key::Key;
 
 /// Bytes of memory that a stream's connection takes.
-pub const CONNECTION_BYTES: usize = size_of::<Connection>();
+pub const CONNECTION_BYTES: usize = size_of::<Connection>() + size_of::<Whence>();
 /// Bytes of memory that a connection takes that carries requests, but for those.
 pub const EXCHANGE_BYTES: usize = CONNECTION_BYTES + size_of::<Exchange>();
 /// Connections up to which debug builds add up in every turn what they hold.
 const ASSERTED: usize = 128;
 
-/// One open connection; small, as most are idle streams.
+/// One open connection: what a sweep over all of them touches, and no more.
 pub(super) struct Connection {
     pub(super) transport: Transport,
-    /// The peer's address, if it has one...
-    ip: Option<IpAddr>,
-    /// ...and its port.
-    port: u16,
-    pub(super) side: Side,
     generation: u32,
     /// Input may wait that no further event will tell of.
     pub(super) is_readable: bool,
@@ -42,11 +37,20 @@ pub(super) struct Connection {
     pub(super) is_peer_closed: bool,
     /// It stands in the queue of those to be driven.
     pub(super) is_queued: bool,
+    pub(super) state: State,
+}
+
+/// Where a connection came from.
+pub(super) struct Whence {
+    /// The peer's address, if it has one...
+    ip: Option<IpAddr>,
+    /// ...and its port.
+    port: u16,
+    pub(super) side: Side,
     /// It came when there were too many.
     pub(super) is_over_cap: bool,
     /// Whom it speaks for, where it is a trusted proxy's.
     via: Option<Box<Via>>,
-    pub(super) state: State,
 }
 
 /// What a connection is in the middle of.
@@ -102,7 +106,7 @@ impl Exchange {
     }
 }
 
-impl Connection {
+impl Whence {
     pub(super) fn peer(&self) -> Peer {
         self.ip.map_or(Peer::Unix, |ip| Peer::Ip(SocketAddr::new(ip, self.port)))
     }
@@ -137,6 +141,8 @@ pub(super) struct Caps {
 #[derive(Default)]
 pub(super) struct Connections {
     slab: Slab<Connection>,
+    /// Of each place in it.
+    whence: Vec<Whence>,
     next_generation: u32,
     /// Connections within the caps: by the public listener or the only one...
     public: usize,
@@ -152,7 +158,7 @@ impl Connections {
     /// No connections yet, and room for `capacity`: memory that is not touched costs nothing, moving what
     /// is touched would.
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self { slab: Slab::with_capacity(capacity), ..Self::default() }
+        Self { slab: Slab::with_capacity(capacity), whence: Vec::with_capacity(capacity), ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -210,30 +216,37 @@ impl Connections {
         let exchange = Exchange { http, incoming: None, deadline: None, share: Share::default(), taken: 0 };
         let index = self.slab.insert(Connection {
             transport,
-            ip: peer.ip(),
-            port,
-            side,
             generation,
             is_readable: false,
             is_peer_closed: false,
             is_queued: false,
-            is_over_cap,
-            via: is_proxied.then(Box::default),
             state: State::Http(Box::new(exchange)),
         });
+        let via = is_proxied.then(Box::default);
+        let whence = Whence { ip: peer.ip(), port, side, is_over_cap, via };
+        match self.whence.get_mut(index) {
+            Some(place) => *place = whence,
+            None => self.whence.push(whence),
+        }
         Key { index: index as u32, generation }
+    }
+
+    /// Where a connection came from.
+    pub(super) fn whence(&self, key: Key) -> Option<&Whence> {
+        self.get(key)?;
+        self.whence.get(key.index as usize)
     }
 
     /// Counts a trusted proxy's connection for this client from now on; false when that one has too many.
     pub(super) fn attribute(&mut self, key: Key, client: Option<IpAddr>, cap_per_ip: usize) -> bool {
-        let connection = self.slab.get_mut(key.index as usize);
-        let Some(connection) = connection.filter(|connection| connection.generation == key.generation) else {
+        if self.get(key).is_none() {
             return true;
-        };
-        match &mut connection.via {
+        }
+        let Some(whence) = self.whence.get_mut(key.index as usize) else { return true };
+        match &mut whence.via {
             None => true,
             // Those beyond the caps are not counted, and addresses are not on the admin side.
-            Some(via) if connection.is_over_cap || connection.side == Side::Admin => {
+            Some(via) if whence.is_over_cap || whence.side == Side::Admin => {
                 via.client = client;
                 true
             }
@@ -254,6 +267,13 @@ impl Connections {
         let Some(exchange) = self.exchange_mut(key) else { return };
         let old = std::mem::take(&mut exchange.share);
         self.held.change(key, old, Share::default());
+    }
+
+    /// Says whose connection it is that becomes something else.
+    pub(super) fn log_begun(&self, key: Key, what: &str) {
+        if let Some(whence) = self.whence(key) {
+            log::debug!(address:% = whence.client(); "{what}");
+        }
     }
 
     /// Whether the connection would give up what it holds.
@@ -292,14 +312,16 @@ impl Connections {
     pub(super) fn remove(&mut self, key: Key) -> Option<Connection> {
         self.get(key)?;
         self.release(key);
-        let mut connection = self.slab.remove(key.index as usize);
-        match connection.side {
-            _ if connection.is_over_cap => {}
+        let connection = self.slab.remove(key.index as usize);
+        let Some(whence) = self.whence.get_mut(key.index as usize) else { return Some(connection) };
+        let via = whence.via.take();
+        match whence.side {
+            _ if whence.is_over_cap => {}
             Side::Admin => self.admin -= 1,
             Side::Only | Side::Public => {
                 self.public -= 1;
-                match (&mut connection.via, connection.ip) {
-                    (Some(via), _) => self.per_address.leave(via),
+                match (via, whence.ip) {
+                    (Some(mut via), _) => self.per_address.leave(&mut via),
                     (None, Some(ip)) => self.per_address.remove(ip),
                     (None, None) => {}
                 }
@@ -374,11 +396,11 @@ impl Wire for Connections {
 mod tests {
     use super::*;
 
-    /// Most connections are idle streams: one is this, and a client of the hub.
+    /// Most connections are idle streams: one is this, and a client of the hub. A sweep waits for the first of the
+    /// two to come from memory.
     #[test]
     fn a_connection_is_small() {
-        // mio keeps eight bytes more of a socket in debug builds.
-        let most = if cfg!(debug_assertions) { 72 } else { 64 };
-        assert!(size_of::<Connection>() <= most, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 40, "{}", size_of::<Connection>());
+        assert!(size_of::<Whence>() <= 32, "{}", size_of::<Whence>());
     }
 }

@@ -20,8 +20,8 @@ impl Server {
         self.count_request(200);
         let (diagnosis, first) = Diagnosis::begin(facts, self.now.mono);
         self.connections.release(key);
+        self.connections.log_begun(key, "diagnosis begun");
         let Some(connection) = self.connections.get_mut(key) else { return };
-        log::debug!(address:% = connection.client(); "diagnosis begun");
         let diagnosing = Diagnosing { diagnosis, input_bytes: 0, deadline: None };
         let state = std::mem::replace(&mut connection.state, State::Diagnosing(Box::new(diagnosing)));
         let State::Http(exchange) = state else { return };

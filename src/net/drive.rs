@@ -53,6 +53,12 @@ impl Server {
         }
         let was_handshaking = connection.transport.is_handshaking();
         let received = self.connections.receive(key, &mut self.buffer);
+        if let Err(error) = &received
+            && error.kind() == ErrorKind::InvalidData
+            && let Some(whence) = self.connections.whence(key)
+        {
+            log::debug!(address:% = whence.client(), error:%; "a client that is no use with TLS");
+        }
         let Some(connection) = self.connections.get_mut(key) else { return Input::Nothing };
         if was_handshaking && let Some(kind) = connection.transport.handshake_kind() {
             self.hub.metrics_mut().count_handshake(kind == HandshakeKind::Resumed);
@@ -66,12 +72,7 @@ impl Server {
             Ok(Received::Nothing(more)) => (is_readable(more), Input::Nothing),
             Ok(Received::End) => (false, Input::End),
             Ok(Received::Plaintext) => (true, Input::Plaintext),
-            Err(error) => {
-                if error.kind() == ErrorKind::InvalidData {
-                    log::debug!(address:% = connection.client(), error:%; "a client that is no use with TLS");
-                }
-                (false, Input::Broken(error.kind()))
-            }
+            Err(error) => (false, Input::Broken(error.kind())),
         };
         connection.is_readable = is_readable;
         input
@@ -238,9 +239,9 @@ impl Server {
     fn decide(&mut self, key: Key, request: &Request) -> Option<Decision> {
         let is_within = self.attribute(key, request);
         let standing = self.standing(key);
-        let connection = self.connections.get(key)?;
-        let (peer, client) = (connection.peer(), connection.client());
-        let (side, is_over_cap) = (connection.side, connection.is_over_cap);
+        let whence = self.connections.whence(key)?;
+        let (peer, client) = (whence.peer(), whence.client());
+        let (side, is_over_cap) = (whence.side, whence.is_over_cap);
         let refusal = match self.phase {
             Phase::Draining { .. } => Some(Refusal::Draining),
             _ if is_over_cap || !is_within => Some(Refusal::Full),
@@ -308,8 +309,8 @@ impl Server {
         }
         self.count_request(200);
         self.connections.release(key);
+        self.connections.log_begun(key, "stream opened");
         let Some(connection) = self.connections.get_mut(key) else { return };
-        log::debug!(address:% = connection.client(); "stream opened");
         let state = std::mem::replace(&mut connection.state, State::Stream { input_bytes: 0 });
         let State::Http(exchange) = state else { return };
         self.deadlines.set(key, exchange.deadline, None);

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::connections::Whence;
 use super::server::Server;
 use crate::address::{Trusted, counted};
 use crate::api::{Peer, Side, Standing};
@@ -85,7 +86,7 @@ impl Server {
     /// Finds out whom a request is from, where a trusted proxy passes it on, and counts the connection for that
     /// client; false when that one has too many.
     pub(super) fn attribute(&mut self, key: Key, request: &Request) -> bool {
-        if !self.connections.get(key).is_some_and(|connection| connection.is_proxied()) {
+        if !self.connections.whence(key).is_some_and(Whence::is_proxied) {
             return true;
         }
         let forwarded = request.elements("x-forwarded-for");
@@ -112,13 +113,13 @@ impl Server {
 
     /// Whether a single event would be let through.
     pub(super) fn may_publish(&self, key: Key) -> Result<(), Over> {
-        let client = self.connections.get(key).and_then(|connection| connection.limited_as());
+        let client = self.connections.whence(key).and_then(Whence::limited_as);
         self.guard.publishes.check(client.map(counted).as_ref(), 1, self.now.mono)
     }
 
     /// Lets a batch of so many events through, unless it comes too fast.
     pub(super) fn let_publish(&mut self, key: Key, events: usize) -> Result<(), Over> {
-        let client = self.connections.get(key).and_then(|connection| connection.limited_as());
+        let client = self.connections.whence(key).and_then(Whence::limited_as);
         self.guard.publishes.take(client.map(counted), events as u64, self.now.mono)
     }
 
@@ -133,7 +134,7 @@ impl Server {
 
     /// A body that holds no events is work, too: it counts as one.
     pub(super) fn charge_useless(&mut self, key: Key) {
-        let client = self.connections.get(key).and_then(|connection| connection.limited_as());
+        let client = self.connections.whence(key).and_then(Whence::limited_as);
         // Who is beyond the limit is told so at the next request.
         let _ = self.guard.publishes.take(client.map(counted), 1, self.now.mono);
     }

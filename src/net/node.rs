@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::connections::{Connection, Connections};
+use super::connections::{Connections, Whence};
 use super::process;
 use crate::api::{Client, Node, Rates};
 use crate::clock::Mono;
@@ -84,7 +84,7 @@ impl Node for View<'_> {
     }
 
     fn client(&self, key: Key) -> Option<Client> {
-        self.connections.get(key).map(Connection::client)
+        self.connections.whence(key).map(Whence::client)
     }
 
     fn diagnoses(&self) -> usize {

@@ -1,6 +1,6 @@
 //! A body that is published: let through or not, decoded, handed to the bus.
 
-use super::connections::Connection;
+use super::connections::Whence;
 use super::server::Server;
 use crate::api::Incoming;
 use crate::key::Key;
@@ -13,7 +13,7 @@ impl Server {
             return self.refuse_to_publish(key, &over);
         }
         let now = self.now;
-        let Some(client) = self.connections.get(key).map(Connection::client) else { return };
+        let Some(client) = self.connections.whence(key).map(Whence::client) else { return };
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
         let Some(Incoming::Publish(publishing)) = &exchange.incoming else { return };
         let batch = match publishing.batch(&self.intake, body, self.bus.numbering(), now) {

@@ -422,13 +422,13 @@ impl Server {
     }
 
     fn close_stream(&mut self, closed: Closed) {
-        let Some(connection) = self.connections.get_mut(closed.key) else { return };
+        let Some(whence) = self.connections.whence(closed.key) else { return };
         let Closed { reason, lag_bytes, lag_events, .. } = closed;
         let (level, what) = match reason.is_slow_client() {
             true => (log::Level::Warn, "slow client closed"),
             false => (log::Level::Debug, "stream closed"),
         };
-        log::log!(level, address:% = connection.client(), reason = reason.name(), lag_bytes, lag_events; "{what}");
+        log::log!(level, address:% = whence.client(), reason = reason.name(), lag_bytes, lag_events; "{what}");
         if matches!(closed.reason, CloseReason::Limit | CloseReason::Expired | CloseReason::Drained) {
             self.linger(closed.key);
         } else {

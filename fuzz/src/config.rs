@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
-use ssecast::config::{Config, Invocation, Origins, Sources, load, render_check, warnings};
+use ssecast::commands::{Invocation, parse};
+use ssecast::config::{Config, Given, Origins, Sources, render_check, warnings};
 
 /// A place for the file, and what reads it.
 struct Reader {
@@ -27,7 +28,7 @@ impl Reader {
         fs::write(&path, "").expect("a temporary file can be written");
         let load = |command: &str| {
             let args = ["ssecast".into(), command.into(), "--config".into(), OsString::from(&path)];
-            load(args, std::iter::empty()).expect("an empty file is a configuration")
+            parse(args, std::iter::empty(), Given::default()).expect("an empty file is a configuration")
         };
         let (Invocation::Serve(_, sources), Invocation::Check(_, origins)) = (load("serve"), load("check"))
         else {

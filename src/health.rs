@@ -14,7 +14,9 @@ use crate::config::{Config, Endpoint};
 /// How long each step may take: connecting, asking, hearing.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How the answer of a server begins that is well (RFC 9112 section 4).
-const WELL: &[u8] = b"HTTP/1.1 200 ";
+const WELL: &[u8; 13] = b"HTTP/1.1 200 ";
+/// How it begins where TLS is spoken, and plain HTTP is told so: that takes a loop that turns, and no certificate.
+const WELL_WITH_TLS: &[u8; 13] = b"HTTP/1.1 400 ";
 
 /// Why a server is not well.
 #[derive(Debug)]
@@ -39,11 +41,13 @@ impl std::error::Error for Sickness {}
 /// Asks the server with this configuration.
 ///
 /// # Errors
-/// When it does not answer in time, or not with 200.
+/// When it does not answer in time, or not as a server that is well.
 pub fn ask(config: &Config) -> Result<(), Sickness> {
+    let speaks_tls = config.server.admin_listen.is_none() && config.tls.cert_file.is_some();
+    let well = if speaks_tls { WELL_WITH_TLS } else { WELL };
     let at = reachable(config.server.admin_listen.clone().unwrap_or(Endpoint::Ip(config.server.listen)));
     match begin_of_answer(&at) {
-        Ok(answer) if answer == WELL => Ok(()),
+        Ok(answer) if answer == well => Ok(()),
         Ok(answer) => Err(Sickness::Other(at, String::from_utf8_lossy(&answer).into_owned())),
         Err(error) => Err(Sickness::Silent(at, error)),
     }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::envelope::{TENANT_BYTES, TOPIC_BYTES, TOPICS};
 use crate::event::Event;
 use crate::hub;
-use crate::limits::{ANSWER_BYTES, KIB, MIB, READ_BYTES, STREAM_BACKLOG_BYTES};
+use crate::limits::{ANSWER_BYTES, KIB, MIB, READ_BYTES, STREAM_BACKLOG_BYTES, TLS_REST_BYTES};
 use crate::net;
 use crate::rate::Buckets;
 
@@ -26,6 +26,8 @@ const FILTER_BYTES: usize = 512;
 const PLACES_BYTES: usize = 256;
 /// What a stream is told first: its head, `retry:` and perhaps a gap.
 const GREETING_BYTES: usize = KIB;
+/// What a TLS session takes: its keys, and as long as keys are agreed on what that needs.
+const TLS_SESSION_BYTES: usize = 8 * KIB;
 /// What the kernel keeps for an idle connection.
 const KERNEL_IDLE_BYTES: usize = 3 * KIB;
 /// What the kernel keeps for a connection of which nothing is read, as a rule (`net.ipv4.tcp_rmem`).
@@ -74,6 +76,13 @@ impl WorstCase {
         let plain_stream = net::CONNECTION_BYTES + hub::CLIENT_BYTES + PLACES_BYTES;
         let connection = plain_stream.max(net::EXCHANGE_BYTES + PLACES_BYTES);
         parts.push(part(&format!("{connections} connections"), connection.saturating_mul(connections)));
+        if config.tls.cert_file.is_some() {
+            parts.push(part("TLS of them", TLS_SESSION_BYTES.saturating_mul(connections)));
+            parts.push(part(
+                "if all of them send half a record of TLS and take half of another",
+                (2 * TLS_REST_BYTES).saturating_mul(connections),
+            ));
+        }
         parts.push(part(
             "if all of them are streams with filters that lag (limits.filters, stream.buffer_bytes)",
             filtered(config).saturating_mul(connections),
@@ -222,6 +231,7 @@ mod tests {
             ("filters", total(|c| c.limits.filters *= 2)),
             ("target_bytes", total(|c| c.limits.target_bytes *= 2)),
             ("publish_rate_per_ip", total(|c| c.limits.publish_per_ip.rate = 1)),
+            ("tls.cert_file", total(|c| c.tls.cert_file = Some("a.pem".into()))),
             ("bus.mode", total(|c| c.bus.mode = Mode::Dual)),
         ] {
             assert!(more > usual, "{name}");

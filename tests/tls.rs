@@ -13,6 +13,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use common::api::{last_id, post};
 use common::certificates::Certificates;
@@ -117,6 +118,32 @@ impl Client {
         let name = ServerName::try_from("localhost").expect("a name");
         let client = ClientConnection::new(config, name).expect("a client");
         Self::of(StreamOwned::new(client, socket(addr)))
+    }
+
+    /// One that hardly has room for what it does not read.
+    fn cramped(secure: &Secure) -> Self {
+        let name = ServerName::try_from("localhost").expect("a name");
+        let client = ClientConnection::new(Arc::new(secure.client()), name).expect("a client");
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(4 * 1024).expect("SO_RCVBUF");
+        socket.connect(&secure.server.addr().into()).expect("the server accepts");
+        socket.set_read_timeout(Some(DEADLINE)).expect("SO_RCVTIMEO");
+        Self::of(StreamOwned::new(client, socket.into()))
+    }
+
+    /// Asks so often for what is not there that a part of the answers stays with the server, and reads none of them.
+    fn leaves_answers(mut self, secure: &Secure) -> Self {
+        let request = compose("GET", "/nothing", &[], b"");
+        let last = compose("GET", "/nothing", &[("Connection", "close")], b"");
+        let mut other = secure.connect();
+        other.stream.write_all(&last).expect("it is taken");
+        // Less than what has a server read no further request.
+        let count = 56 * 1024 / other.read_to_end().len();
+        self.stream.write_all(&request.repeat(count)).expect("it is taken");
+        wait_until("all is answered", DEADLINE, || {
+            secure.metric("ssecast_requests_total{status=\"404\"}") == (count + 1) as f64
+        });
+        self
     }
 
     fn of(stream: StreamOwned<ClientConnection, TcpStream>) -> Self {
@@ -371,7 +398,63 @@ fn a_client_that_takes_nothing_for_long_is_closed() {
     wait_until("it is closed", DEADLINE, || secure.closed("stalled") + secure.closed("overrun") == 1.0);
 }
 
+/// The last bytes of a stream that is over may still be with the server when it is told to end.
+#[test]
+fn a_server_that_ends_gives_the_last_bytes_first() {
+    let mut secure =
+        Secure::with(|setup| setup.flag("--stream-sndbuf-bytes", "16KiB").flag("--server-drain", "5s"));
+    let mut over = Vec::new();
+    // Until one is too long to be taken, those before it were taken in part.
+    for kib in (4..).step_by(4) {
+        let client = Client::cramped(&secure).open("/events?limit=1");
+        secure.publish(&big_tick(kib, kib * 1024));
+        let is_blocked = || get(secure.admin, "/clients").text().contains("\"blocked\":true");
+        wait_until("it is sent", DEADLINE, || {
+            secure.closed("limit") == (over.len() + 1) as f64 || is_blocked()
+        });
+        if is_blocked() {
+            break;
+        }
+        over.push((kib, client));
+    }
+    wait_until("the one that was blocked is gone", DEADLINE, || {
+        get(secure.admin, "/clients").text().contains("\"total\":0")
+    });
+    secure.server.signal(Signal::TERM);
+    wait_for_log(&secure.server, 0, "draining");
+    for (kib, client) in over.iter_mut().rev() {
+        assert!(client.next().starts_with(&format!("{{\"n\":{kib},")));
+        client.read_to_end();
+    }
+    assert_eq!(secure.server.wait_for_exit(DEADLINE), 0);
+}
+
 // ---- hostile ones
+
+/// It is gone when its stream is to begin, and left a part of the answers before it.
+#[test]
+fn a_client_that_resets_as_its_stream_begins_is_closed_and_no_more() {
+    let secure = Secure::with(|setup| setup.flag("--stream-sndbuf-bytes", "16KiB"));
+    let mut client = Client::cramped(&secure).leaves_answers(&secure);
+    // What it asks for and that it is gone come at once.
+    secure.server.signal(Signal::STOP);
+    client.ask("/events");
+    SockRef::from(&client.stream.sock).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+    drop(client);
+    secure.server.signal(Signal::CONT);
+    secure.wait_for_closed("client", 1.0);
+    secure.connect().open("/events");
+}
+
+#[test]
+fn a_diagnosis_behind_answers_that_are_not_taken_is_given_up_as_late() {
+    let secure = Secure::with(|setup| setup.flag("--stream-sndbuf-bytes", "16KiB"));
+    let mut client = Client::cramped(&secure).leaves_answers(&secure);
+    client.ask("/diagnose");
+    secure.wait_for_closed("write-timeout", 1.0);
+    assert_eq!(secure.metric("ssecast_transmission_errors_total"), 0.0);
+    assert!(secure.connect().open("/diagnose").read_to_end().ends_with(b"\n\n"));
+}
 
 #[test]
 fn plain_http_is_told_that_this_is_tls() {
@@ -384,6 +467,20 @@ fn plain_http_is_told_that_this_is_tls() {
     assert_eq!(conn.read_response("GET").status, 400);
     secure.wait_for_closed("tls-plaintext", 2.0);
     assert_eq!(get(secure.admin, "/healthz").status, 200, "the admin side is in the clear");
+}
+
+#[test]
+fn the_program_knows_that_it_is_well_where_nothing_but_tls_is_spoken() {
+    let certificates = Certificates::new();
+    let text = |path: std::path::PathBuf| path.to_str().expect("a path of a test").to_owned();
+    let (cert, key) = (text(certificates.server_certificate()), text(certificates.server_key()));
+    let secure = |setup: Setup| setup.flag("--tls-cert-file", &cert).flag("--tls-key-file", &key);
+    let server = secure(Setup::new()).start();
+    let health = || Setup::bare().arg("health").flag("--listen", &server.addr().to_string());
+    let finished = secure(health()).run();
+    assert_eq!((finished.code, finished.stderr), (Some(0), String::new()));
+    let finished = health().run();
+    assert!(finished.code == Some(1) && finished.stderr.contains("400"), "{finished:?}");
 }
 
 #[test]

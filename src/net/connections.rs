@@ -102,7 +102,8 @@ pub(super) struct Exchange {
 impl Exchange {
     /// What is answered and was not taken by the transport.
     pub(super) fn output(&self) -> &[u8] {
-        &self.http.output()[self.taken..]
+        // Of a connection that broke nothing is left, however much was taken.
+        self.http.output().get(self.taken..).unwrap_or_default()
     }
 }
 
@@ -351,13 +352,12 @@ impl Connections {
         if !transport.flush()? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let output = exchange.output();
-        if !output.is_empty() {
-            exchange.taken += transport.send(&[IoSlice::new(output)], scratch)?;
-        }
-        // What was taken counts as sent when all of it has left.
-        if transport.has_backlog() {
-            return Err(io::ErrorKind::WouldBlock.into());
+        // What was taken counts as sent when all of it has left: said before more is taken, as it is progress.
+        if exchange.taken == 0 {
+            exchange.taken = transport.send(&[IoSlice::new(exchange.http.output())], scratch)?;
+            if transport.has_backlog() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
         }
         Ok(std::mem::take(&mut exchange.taken))
     }
@@ -374,6 +374,13 @@ impl Connections {
         let mut connection = self.remove(key)?;
         connection.transport.say_goodbye(&mut self.scratch);
         Some(connection)
+    }
+
+    /// Whether last bytes of a stream that was ended are still here, not in the kernel.
+    pub(super) fn has_last_bytes(&self) -> bool {
+        let mut ended =
+            self.slab.iter().filter(|(_, connection)| matches!(connection.state, State::Lingering(_)));
+        ended.any(|(_, connection)| connection.transport.has_backlog())
     }
 
     /// The connections that carry requests.
@@ -394,7 +401,72 @@ impl Wire for Connections {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConnection, StreamOwned};
+
     use super::*;
+    use crate::http::{Event, Response};
+    use crate::limits::{KIB, Limits};
+    use crate::net::transport::tests::configs;
+
+    /// A client of TLS that has agreed on keys, and its connection, which takes few bytes at once.
+    fn with_tls(connections: &mut Connections) -> (Key, StreamOwned<ClientConnection, TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, peer) = listener.accept().unwrap();
+        accepted.set_nonblocking(true).unwrap();
+        socket2::SockRef::from(&accepted).set_send_buffer_size(16 * KIB).unwrap();
+        let (server, client) = configs(&rustls::version::TLS13);
+        let http = http::Connection::new(Mono::ZERO, &Limits::default());
+        let transport = Transport::new(accepted).with_tls(server).unwrap();
+        let key = connections.insert(transport, Peer::Ip(peer), Side::Only, false, false, http);
+        let client = ClientConnection::new(client, ServerName::try_from("localhost").unwrap()).unwrap();
+        let mut client = StreamOwned::new(client, socket);
+        let mut buffer = vec![0; 64 * KIB];
+        while client.conn.is_handshaking() || connections.get(key).unwrap().transport.is_handshaking() {
+            while client.conn.wants_write() {
+                client.conn.write_tls(&mut client.sock).unwrap();
+            }
+            connections.receive(key, &mut buffer).unwrap();
+            if client.conn.is_handshaking() {
+                client.conn.read_tls(&mut client.sock).unwrap();
+                client.conn.process_new_packets().unwrap();
+            }
+        }
+        // What the system has for it may wait for an acknowledgement.
+        client.sock.set_read_timeout(Some(std::time::Duration::from_millis(5))).unwrap();
+        (key, client)
+    }
+
+    /// Who takes a long answer slowly must not be taken for one who takes none of it.
+    #[test]
+    fn what_has_left_of_an_answer_is_told_before_all_of_it_has() {
+        const ANSWER: usize = 1024 * KIB;
+        let (mut connections, limits) = (Connections::default(), Limits::default());
+        let (key, mut client) = with_tls(&mut connections);
+        let exchange = connections.exchange_mut(key).unwrap();
+        exchange.http.handle_input(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Mono::ZERO, &limits);
+        assert!(matches!(exchange.http.poll_event(Mono::ZERO, &limits), Some(Event::Head(_))));
+        exchange.http.respond(Response::new(200).text("text/plain", vec![b'x'; ANSWER]), Mono::ZERO, &limits);
+        let (mut left, mut read, mut chunk) = (0, 0, vec![0; 16 * KIB]);
+        while left < ANSWER / 2 {
+            assert!(read < 3 * ANSWER / 4, "{left} bytes have left of {read} that came");
+            match connections.send_answer(key) {
+                Ok(bytes) => {
+                    let exchange = connections.exchange_mut(key).unwrap();
+                    exchange.http.handle_output_taken(bytes, Mono::ZERO);
+                    left += bytes;
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    read += client.read(&mut chunk).unwrap_or(0);
+                }
+            }
+        }
+    }
 
     /// Most connections are idle streams: one is this, and a client of the hub. A sweep waits for the first of the
     /// two to come from memory.

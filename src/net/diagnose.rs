@@ -3,7 +3,7 @@
 //! All of it fits into what the kernel and the transport keep for a connection, so that whoever takes none of it, or
 //! has much left to take of earlier answers, is closed: there is nothing to flush later here. Every way out is `end_diagnosis`, which keeps count.
 
-use std::io::IoSlice;
+use std::io::{ErrorKind, IoSlice};
 
 use super::connections::{Diagnosing, State};
 use super::drive::Input;
@@ -60,6 +60,9 @@ impl Server {
         match self.connections.send(key, &[IoSlice::new(bytes)]) {
             Ok(taken) if taken == bytes.len() => self.await_probe(key),
             Ok(_) => self.end_diagnosis(key, CloseReason::WriteTimeout),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.end_diagnosis(key, CloseReason::WriteTimeout);
+            }
             Err(error) => {
                 log::debug!(error:% = error; "a probe cannot be sent");
                 self.hub.metrics_mut().transmission_errors += 1;

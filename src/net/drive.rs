@@ -301,7 +301,11 @@ impl Server {
     fn begin_stream(&mut self, key: Key, head: Vec<u8>, subscription: Subscription) {
         self.send_answers(key);
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
-        if exchange.http.output().len() > STREAM_BACKLOG_BYTES {
+        if !exchange.http.is_awaiting_response() {
+            // It broke as earlier answers were sent, and is closed for that.
+            return;
+        }
+        if exchange.output().len() > STREAM_BACKLOG_BYTES {
             // It asked for much and does not read: nobody counts what a stream has waiting before its events.
             self.hub.metrics_mut().count_limited(Limit::ParserBytes);
             self.closing.push((key, CloseReason::Memory.name()));

@@ -108,7 +108,9 @@ impl Server {
 
     fn has_answers_to_give(&self) -> bool {
         let owes = |http: &crate::http::Connection| http.has_request() || !http.output().is_empty();
-        self.diagnoses > 0 || self.connections.exchanges().any(|exchange| owes(&exchange.http))
+        self.diagnoses > 0
+            || self.connections.has_last_bytes()
+            || self.connections.exchanges().any(|exchange| owes(&exchange.http))
     }
 
     /// Reads the configuration again; one that is wrong changes nothing.

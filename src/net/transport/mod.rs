@@ -7,7 +7,7 @@ mod certificate;
 mod scratch;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod tls;
 
 use std::io::{self, ErrorKind, IoSlice};

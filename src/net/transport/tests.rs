@@ -90,7 +90,9 @@ struct Pair<'d> {
     buffer: Vec<u8>,
 }
 
-fn configs(version: &'static rustls::SupportedProtocolVersion) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+pub(in crate::net) fn configs(
+    version: &'static rustls::SupportedProtocolVersion,
+) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let key = KeyPair::generate().unwrap();
     let certificate =
         CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();

@@ -371,6 +371,8 @@ fn a_signal_ends_it_after_the_batch_under_way() {
     command.write(&(tick(1) + "\n"));
     assert_eq!(stream.next().data, tick_data(1));
     command.signal(Signal::INT);
+    // Before its input ends: then it would be done, and not stopped.
+    command.wait_for_stderr("stopped");
     let ended = command.end();
     assert_eq!(ended.code, 130, "{}", ended.stderr);
     assert!(ended.stderr.contains("stopped\n  1 event accepted"), "{}", ended.stderr);

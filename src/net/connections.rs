@@ -401,7 +401,7 @@ impl Wire for Connections {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::Read;
     use std::net::{TcpListener, TcpStream};
 
     use rustls::pki_types::ServerName;

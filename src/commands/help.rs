@@ -203,4 +203,4 @@ pub(super) const MAN: Help = Help {
 };
 
 /// Those of every command, in the order of `--help`.
-pub(super) const ALL: [&Help; 6] = [&SERVE, &CHECK, &TAIL, &PUBLISH, &COMPLETIONS, &MAN];
+pub(super) const ALL: [&Help; 7] = [&SERVE, &CHECK, &HEALTH, &TAIL, &PUBLISH, &COMPLETIONS, &MAN];

@@ -45,6 +45,8 @@ impl Watch {
 
     /// The server is healthy, has its descriptors back, and holds at most so many bytes more.
     pub(crate) fn end(&self, server: &Server, bytes: usize) {
+        // First: at its cap it may turn this away as well until it has seen that the others are gone.
+        self.settle(server);
         assert_alive(server);
         self.settle(server);
         self.holds_at_most(server, bytes);

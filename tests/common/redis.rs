@@ -293,6 +293,19 @@ impl Redis {
         info.get(field)
     }
 
+    /// Waits until so many servers know how many are subscribed: when Redis is lost and comes back, each waits for
+    /// those of whom it knew before it publishes what it kept. Every probe counts them.
+    pub(crate) fn wait_until_counted_by(&self, servers: u64) {
+        let probes = || {
+            let stats = self.info("cmdstat_pubsub|numsub").unwrap_or_default();
+            let calls = stats.strip_prefix("calls=").and_then(|rest| rest.split(',').next());
+            calls.and_then(|calls| calls.parse::<u64>().ok()).unwrap_or_default()
+        };
+        // One of each may be under way; they come at one pace, but not in turn.
+        let enough = probes() + 3 * servers;
+        wait_until("the servers have counted subscribers", DEADLINE, || probes() >= enough);
+    }
+
     /// Makes a replica a master.
     pub(crate) fn promote(&self) {
         self.command(&["REPLICAOF", "NO", "ONE"]);

@@ -128,22 +128,13 @@ fn a_subscriber_is_cut_off_for_being_slow() {
     assert!(outcome.accepted.iter().any(|one| !second.seen.contains(&one.number)), "something was lost");
 }
 
-/// How often servers asked how many are subscribed.
-fn probes(redis: &Redis) -> u64 {
-    let stats = redis.info("cmdstat_pubsub|numsub").unwrap_or_default();
-    let calls = stats.strip_prefix("calls=").and_then(|rest| rest.split(',').next());
-    calls.and_then(|calls| calls.parse().ok()).unwrap_or_default()
-}
-
 #[test]
 fn more_is_kept_for_redis_than_fits() {
     let mut redis = Redis::start();
     let bench = Plan::at(&redis).quiet().flag("--redis-spool-events", "5").start();
     bench.publish_to_both(0);
     bench.publish_to_both(1);
-    // A server waits for those of whom it knew when Redis was lost: each probe counts them.
-    let probes = probes(&redis);
-    wait_until("both servers have counted subscribers", DEADLINE, || self::probes(&redis) >= probes + 6);
+    redis.wait_until_counted_by(2);
     let start = Instant::now();
     redis.kill();
     bench.expect_lost(start);

@@ -76,8 +76,8 @@ fn the_user_of_the_documentation_may_do_all_that_is_needed() {
     let rule = docs.lines().find_map(|line| line.strip_prefix("ACL SETUSER ")).expect("the line of the user");
     let mut redis = RedisSetup::new().acl(&format!("user {rule}")).acl("user default off").start();
     let url = format!("redis://ssecast:secret@{}", redis.address());
-    let server = ready(setup("redis", &url).start());
-    let other = ready(setup("redis", &url).start());
+    let start = || ready(setup("redis", &url).flag("--redis-liveness", "2s").start());
+    let (server, other) = (start(), start());
     let mut there = Stream::open(&other);
     assert_round_trip(&server, &redis);
     assert_eq!(data_of(&there.take(2)), [tick_data(1), tick_data(2)]);
@@ -85,6 +85,7 @@ fn the_user_of_the_documentation_may_do_all_that_is_needed() {
     assert_eq!(refused(&redis), Value::Array(Vec::new()), "something was refused");
 
     // After a loss a server asks more of Redis, above all before it publishes what it kept.
+    redis.wait_until_counted_by(2);
     redis.kill();
     wait_until_not_ready(&server);
     send_via("fallback", &server, &tick(3));

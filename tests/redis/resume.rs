@@ -153,6 +153,7 @@ fn after_fallback_a_client_that_changes_servers_loses_nothing() {
     for n in 0..4 {
         send_via("redis", &servers[n % 2], &tick(n));
     }
+    redis.wait_until_counted_by(2);
     redis.kill();
     for (at, server) in servers.iter().enumerate() {
         wait_until_not_ready(server);

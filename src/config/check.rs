@@ -1,7 +1,7 @@
 //! `ssecast check`: the configuration in force as a TOML file, each key with where it came from.
 
 use super::Config;
-use super::keys::{KEYS, Key, SECTIONS};
+use super::keys::{Key, sections_of_file};
 use super::origin::Origins;
 
 /// A TOML file of every key; reading it again gives the same configuration, but for masked secrets.
@@ -10,14 +10,12 @@ pub fn render_check(config: &Config, origins: &Origins) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut out =
         format!("# ssecast {version}: the configuration in force, and where each value comes from\n");
-    // TOML wants the keys at the top ahead of every section.
-    let (top, rest): (Vec<_>, Vec<_>) = SECTIONS.iter().partition(|section| section.name.is_empty());
-    for section in top.into_iter().chain(rest) {
+    for section in sections_of_file() {
         out.push('\n');
         if !section.name.is_empty() {
             out.push_str(&format!("[{}]\n", section.name));
         }
-        for key in KEYS.iter().filter(|key| key.section() == section.name) {
+        for key in section.keys {
             out.push_str(&line(key, config, origins));
         }
     }

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::keys::{KEYS, Key};
+use super::keys::KEYS;
 use super::suggest;
 use super::value::{Value, quote};
 
@@ -56,7 +56,7 @@ pub(super) fn read(
 
 /// The nearest variable. Compared without the prefix, which would make all of them alike.
 fn hint(name: &str) -> String {
-    let variables: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    let variables: Vec<String> = KEYS.iter().map(|key| key.variable()).collect();
     let known = variables.iter().map(String::as_str).chain([FILE]);
     let ends = known.map(|known| known.trim_start_matches(PREFIX));
     suggest::nearest(name.trim_start_matches(PREFIX), ends)

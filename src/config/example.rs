@@ -4,7 +4,7 @@
 //! A line that begins with `#` and no space is a key: without the `#` it is in force.
 
 use super::Config;
-use super::keys::{Change, KEYS, Key, SECTIONS};
+use super::keys::{Change, Key, sections_of_file};
 
 const INTRO: &str = "\
 # The configuration of ssecast.
@@ -26,14 +26,12 @@ const COLUMNS: usize = 100;
 pub fn render_example() -> String {
     let defaults = Config::default();
     let mut out = INTRO.to_owned();
-    // TOML wants the keys at the top ahead of every section.
-    let (top, rest): (Vec<_>, Vec<_>) = SECTIONS.iter().partition(|section| section.name.is_empty());
-    for section in top.into_iter().chain(rest) {
+    for section in sections_of_file() {
         out.push_str(&format!("\n# {}\n", section.title));
         if !section.name.is_empty() {
             out.push_str(&format!("[{}]\n", section.name));
         }
-        for key in KEYS.iter().filter(|key| key.section() == section.name) {
+        for key in section.keys {
             out.push_str(&entry(key, &defaults));
         }
     }
@@ -74,6 +72,7 @@ fn comment(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::config::file;
+    use crate::config::keys::KEYS;
 
     #[test]
     fn the_file_in_packaging_is_the_one_of_the_table() {

@@ -2,7 +2,7 @@
 //!
 //! Everything hangs on one table of keys, `keys::KEYS`: the flags, the environment variables, the keys
 //! of the file, `ssecast check`, `--help` and `docs/configuration.md` are made from it. A new key is a
-//! field here and an entry there.
+//! field here and an entry in the file of its section there.
 //!
 //! Reads no process state but the file that is named: arguments and environment are arguments.
 //!

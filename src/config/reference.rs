@@ -1,12 +1,12 @@
 //! `docs/configuration.md`, made from the table of keys so that it cannot drift.
 
 use super::Config;
-use super::keys::{Change, KEYS, Key, SECTIONS};
+use super::keys::{Change, Key, SECTIONS};
 
 const INTRO: &str = "\
 # Configuration
 
-<!-- Made by `cargo run -- check --reference > docs/configuration.md`; change src/config/keys.rs instead. -->
+<!-- Made by `cargo run -- check --reference > docs/configuration.md`; change src/config/keys/ instead. -->
 
 Every key can be set in three ways, here by the example of `stream.heartbeat`:
 
@@ -43,7 +43,7 @@ pub fn render_reference() -> String {
             name => format!("In the file under `[{name}]`."),
         };
         out.push_str(&format!("\n## {}\n\n{place}\n", section.title));
-        for key in KEYS.iter().filter(|key| key.section() == section.name) {
+        for key in section.keys {
             out.push_str(&entry(key, &defaults));
         }
     }

@@ -23,6 +23,7 @@ pub struct Change {
 pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let differs = |key: &&keys::Key| key.kind.write(old) != key.kind.write(new);
     KEYS.iter()
+        .copied()
         .filter(differs)
         .map(|key| Change {
             key: key.name,

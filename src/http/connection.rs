@@ -6,19 +6,26 @@
 //! [`poll_close`](Connection::poll_close) until `None`, then arm [`deadline`](Connection::deadline).
 //!
 //! Invariants: at most one request is in progress; the next one is not parsed before the answer to it is
-//! queued, nor while more than [`OUTPUT_BYTES`] of answers wait. Every connection ends for one reason.
+//! queued, nor while more than `OUTPUT_BYTES` of answers wait. Every connection ends for one reason.
 
 use super::body::BodyReader;
 use super::buffer::Buffer;
 use super::close::{Close, CloseReason};
-use super::framing::BodyKind;
 use super::head::HeadScan;
 use super::reject::Reject;
 use super::request::Request;
 use super::request_line::Method;
 use super::response::{Persistence, Response};
 use crate::clock::Mono;
-use crate::limits::{INPUT_AHEAD_BYTES, LINGER_BYTES, LINGER_TIME, Limits, OUTPUT_BYTES, WRITE_STALL};
+use crate::limits::{INPUT_AHEAD_BYTES, LINGER_BYTES, LINGER_TIME, Limits};
+
+mod memory;
+mod output;
+mod state;
+
+pub use memory::Spare;
+use output::Output;
+use state::{Exchange, Said, State};
 
 /// What a client did that the caller has to act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,18 +44,6 @@ pub enum Event {
     },
 }
 
-/// Whether the memory of a connection can be spared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Spare {
-    /// No: the caller owes it an answer, or it is over.
-    #[default]
-    No,
-    /// A body is on its way: a publisher loses what it has sent.
-    Body,
-    /// Yes: an unfinished head, or answers that the client does not take.
-    Yes,
-}
-
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -56,55 +51,13 @@ pub struct Connection {
     /// What came and was not parsed.
     input: Buffer,
     /// What was answered and not taken.
-    output: Buffer,
-    /// When output was last taken, or queued while there was none.
-    output_progress: Mono,
+    output: Output,
     /// Whether the client shut down writing.
     has_eof: bool,
     /// A refusal that was not polled yet.
     rejected: Option<Reject>,
     /// Bytes of the body that the caller has and has not answered, or of what the caller made of it.
     lent_bytes: usize,
-}
-
-/// What a connection is doing.
-#[derive(Debug)]
-enum State {
-    /// It waits for the first byte.
-    Fresh { deadline: Mono },
-    /// It waits for the next request.
-    Idle { deadline: Mono },
-    /// It reads a head.
-    Head { scan: HeadScan, deadline: Mono },
-    /// The caller has the head and decides what becomes of the body.
-    Deciding(Exchange),
-    /// It reads a body.
-    Body { reader: BodyReader, exchange: Exchange },
-    /// The caller has the body and answers.
-    Answering(Exchange),
-    /// The last answer is being sent; so many bytes of input are still thrown away.
-    Closing { reason: CloseReason, discard_bytes: usize },
-    /// The last answer was sent; input is thrown away so that no reset destroys it.
-    Lingering { reason: CloseReason, discard_bytes: usize, deadline: Mono, shutdown: Said },
-    /// It is over.
-    Closed { reason: CloseReason, done: Said },
-}
-
-/// Whether [`Connection::poll_close`] told the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
-    NotYet,
-    Yes,
-}
-
-/// What has to be known of a request to answer it.
-#[derive(Clone, Copy, Debug)]
-struct Exchange {
-    method: Method,
-    http_1_0: bool,
-    keep_alive: bool,
-    expect_continue: bool,
-    body: BodyKind,
 }
 
 impl Connection {
@@ -114,8 +67,7 @@ impl Connection {
         Self {
             state: State::Fresh { deadline: now.after(limits.head_timeout) },
             input: Buffer::default(),
-            output: Buffer::default(),
-            output_progress: now,
+            output: Output::new(now),
             has_eof: false,
             rejected: None,
             lent_bytes: 0,
@@ -131,7 +83,7 @@ impl Connection {
             State::Lingering { reason, discard_bytes, .. } => {
                 *discard_bytes = discard_bytes.saturating_sub(bytes.len());
                 if *discard_bytes == 0 {
-                    self.state = closed(*reason);
+                    self.state = State::closed(*reason);
                 }
             }
             State::Closed { .. } => {}
@@ -146,7 +98,7 @@ impl Connection {
     pub fn handle_eof(&mut self) {
         self.has_eof = true;
         if let State::Lingering { reason, .. } = self.state {
-            self.state = closed(reason);
+            self.state = State::closed(reason);
         }
     }
 
@@ -155,7 +107,7 @@ impl Connection {
         if !matches!(self.state, State::Closed { .. }) {
             self.input.clear();
             self.rejected = None;
-            self.state = closed(CloseReason::Client);
+            self.state = State::closed(CloseReason::Client);
         }
     }
 
@@ -170,7 +122,7 @@ impl Connection {
     pub fn poll_event(&mut self, now: Mono, limits: &Limits) -> Option<Event> {
         let event = match &self.state {
             _ if self.rejected.is_some() => None,
-            State::Head { .. } if !self.has_backlog() => self.poll_head(now, limits),
+            State::Head { .. } if !self.output.has_backlog() => self.poll_head(now, limits),
             State::Body { .. } => self.poll_body(now, limits),
             _ => None,
         };
@@ -193,7 +145,7 @@ impl Connection {
             Err(reject) => return self.reject(reject, exchange.method, now),
         }
         if exchange.expect_continue && self.input.is_empty() {
-            self.queue(now).extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+            self.output.end(now).extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
     }
 
@@ -214,19 +166,12 @@ impl Connection {
             Exchange { http_1_0: true, .. } => Persistence::KeepAliveSaid,
             _ => Persistence::KeepAlive,
         };
-        response.encode(self.queue(now), exchange.method == Method::Head, persistence);
+        response.encode(self.output.end(now), exchange.method == Method::Head, persistence);
         if persistence == Persistence::Close {
             return self.close_after_output(CloseReason::Finished);
         }
         self.state = State::Idle { deadline: now.after(limits.keepalive) };
         self.begin_head(now, limits);
-    }
-
-    /// The caller made so many bytes of the body, and keeps them until it answers.
-    pub const fn lend(&mut self, bytes: usize) {
-        if matches!(self.state, State::Answering(_)) {
-            self.lent_bytes = bytes;
-        }
     }
 
     /// Whether a request is in progress and only the caller can go on with it.
@@ -255,17 +200,15 @@ impl Connection {
         if n == 0 {
             return;
         }
-        let waited = now.since(self.output_progress);
-        let had_backlog = self.has_backlog();
-        self.output_progress = now;
-        self.output.take(n);
+        let had_backlog = self.output.has_backlog();
+        let waited = self.output.take(n, now);
         match &mut self.state {
             // The clock of a client stands still while it is our turn.
             State::Idle { deadline } => *deadline = deadline.after(waited),
             State::Head { deadline, .. } if had_backlog => *deadline = deadline.after(waited),
             State::Closing { reason, discard_bytes } if self.output.is_empty() => {
                 self.state = if self.has_eof || *discard_bytes == 0 {
-                    closed(*reason)
+                    State::closed(*reason)
                 } else {
                     let (reason, discard_bytes) = (*reason, *discard_bytes);
                     let deadline = now.after(LINGER_TIME);
@@ -285,11 +228,11 @@ impl Connection {
             State::Closing { discard_bytes, .. } => discard_bytes > 0,
             State::Lingering { .. } => true,
             State::Deciding(_) | State::Answering(_) => {
-                !self.has_backlog() && self.input.len() < INPUT_AHEAD_BYTES
+                !self.output.has_backlog() && self.input.len() < INPUT_AHEAD_BYTES
             }
             // Requests that wait for their turn are read no further, or the client would fill the memory.
-            State::Head { ref scan, .. } => !self.has_backlog() && scan.has_seen(self.input.len()),
-            State::Fresh { .. } | State::Idle { .. } | State::Body { .. } => !self.has_backlog(),
+            State::Head { ref scan, .. } => !self.output.has_backlog() && scan.has_seen(self.input.len()),
+            State::Fresh { .. } | State::Idle { .. } | State::Body { .. } => !self.output.has_backlog(),
         }
     }
 
@@ -297,12 +240,12 @@ impl Connection {
     /// owes an answer and none waits to be sent, or the connection is closed.
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {
-        let stall = (!self.output.is_empty()).then(|| self.output_progress.after(WRITE_STALL));
+        let stall = self.output.deadline();
         let own = match &self.state {
             State::Closed { .. } => return None,
             State::Fresh { deadline } | State::Lingering { deadline, .. } => Some(*deadline),
             State::Idle { deadline } => stall.is_none().then_some(*deadline),
-            State::Head { deadline, .. } => (!self.has_backlog()).then_some(*deadline),
+            State::Head { deadline, .. } => (!self.output.has_backlog()).then_some(*deadline),
             State::Body { reader, .. } => Some(reader.deadline()),
             State::Deciding(_) | State::Answering(_) | State::Closing { .. } => None,
         };
@@ -314,16 +257,16 @@ impl Connection {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if !self.output.is_empty() && self.output_progress.after(WRITE_STALL) <= now {
-            self.state = closed(CloseReason::WriteTimeout);
+        if self.output.deadline().is_some_and(|stall| stall <= now) {
+            self.state = State::closed(CloseReason::WriteTimeout);
             return;
         }
         match &self.state {
-            State::Fresh { .. } => self.state = closed(CloseReason::Silent),
-            State::Idle { .. } => self.state = closed(CloseReason::KeepAlive),
-            State::Lingering { reason, .. } => self.state = closed(*reason),
+            State::Fresh { .. } => self.state = State::closed(CloseReason::Silent),
+            State::Idle { .. } => self.state = State::closed(CloseReason::KeepAlive),
+            State::Lingering { reason, .. } => self.state = State::closed(*reason),
             State::Head { scan, .. } => {
-                let method = scan.method().unwrap_or(Method::Get);
+                let method = scan.method();
                 self.refuse(Reject::new(408, "head took too long"), method, CloseReason::HeadTimeout, now);
             }
             State::Body { exchange, .. } => {
@@ -331,50 +274,6 @@ impl Connection {
                 self.refuse(Reject::new(408, "body took too long"), method, CloseReason::BodyTimeout, now);
             }
             State::Deciding(_) | State::Answering(_) | State::Closing { .. } | State::Closed { .. } => {}
-        }
-    }
-
-    /// Bytes of memory that it takes beside itself: what came and was not answered, and what was answered and not
-    /// taken. None while it waits for a request.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        let of_state = match &self.state {
-            State::Body { reader, .. } => reader.memory_bytes(),
-            _ => 0,
-        };
-        self.input.memory_bytes() + self.output.memory_bytes() + self.lent_bytes + of_state
-    }
-
-    /// Whether [`shed`](Self::shed) would free memory, and at what price.
-    #[must_use]
-    pub const fn spare(&self) -> Spare {
-        match self.state {
-            State::Deciding(_) | State::Answering(_) | State::Closed { .. } => Spare::No,
-            State::Body { .. } => Spare::Body,
-            _ => Spare::Yes,
-        }
-    }
-
-    /// Gives up for want of memory: a request that is being read is refused with 503, and its connection closes. A
-    /// connection that only has answers waiting is closed at once.
-    pub fn shed(&mut self, now: Mono) {
-        let reject = Reject::new(503, "the server has no memory for more requests");
-        let method = match &self.state {
-            _ if self.spare() == Spare::No => return,
-            State::Head { scan, .. } => Some(scan.method().unwrap_or(Method::Get)),
-            State::Body { exchange, .. } => Some(exchange.method),
-            _ => None,
-        };
-        match method.filter(|_| self.output.is_empty()) {
-            Some(method) => {
-                self.rejected = Some(reject);
-                self.refuse(reject, method, CloseReason::Memory, now);
-            }
-            None => {
-                self.input.clear();
-                self.output.clear();
-                self.state = closed(CloseReason::Memory);
-            }
         }
     }
 
@@ -403,11 +302,6 @@ impl Connection {
         self.input.into_pending()
     }
 
-    /// Whether so many answers wait that no further request is read.
-    const fn has_backlog(&self) -> bool {
-        self.output.len() > OUTPUT_BYTES
-    }
-
     /// Goes from waiting for a request to reading its head, when more came than an empty line. The
     /// first head of a connection has to come within the time that began when it was accepted.
     fn begin_head(&mut self, now: Mono, limits: &Limits) {
@@ -431,7 +325,7 @@ impl Connection {
                 Some(Event::Head(request))
             }
             Err(reject) => {
-                let method = scan.method().unwrap_or(Method::Get);
+                let method = scan.method();
                 self.reject(reject, method, now);
                 None
             }
@@ -465,11 +359,11 @@ impl Connection {
     fn end_at_eof(&mut self) {
         let is_waiting = match self.state {
             State::Fresh { .. } | State::Idle { .. } | State::Body { .. } => true,
-            State::Head { .. } => !self.has_backlog(),
+            State::Head { .. } => !self.output.has_backlog(),
             _ => false,
         };
         if is_waiting && self.output.is_empty() {
-            self.state = closed(CloseReason::Client);
+            self.state = State::closed(CloseReason::Client);
         } else if is_waiting {
             self.close_after_output(CloseReason::Client);
         }
@@ -482,7 +376,7 @@ impl Connection {
     }
 
     fn refuse(&mut self, reject: Reject, method: Method, reason: CloseReason, now: Mono) {
-        Response::from(reject).encode(self.queue(now), method == Method::Head, Persistence::Close);
+        Response::from(reject).encode(self.output.end(now), method == Method::Head, Persistence::Close);
         self.close_after_output(reason);
     }
 
@@ -491,23 +385,4 @@ impl Connection {
         self.input.clear();
         self.state = State::Closing { reason, discard_bytes: LINGER_BYTES };
     }
-
-    /// Where output is added.
-    fn queue(&mut self, now: Mono) -> &mut Vec<u8> {
-        if self.output.is_empty() {
-            self.output_progress = now;
-        }
-        self.output.end()
-    }
-}
-
-impl Exchange {
-    const fn of(request: &Request) -> Self {
-        let &Request { method, http_1_0, keep_alive, body, expect_continue, .. } = request;
-        Self { method, http_1_0, keep_alive, expect_continue, body }
-    }
-}
-
-const fn closed(reason: CloseReason) -> State {
-    State::Closed { reason, done: Said::NotYet }
 }

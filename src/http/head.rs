@@ -72,9 +72,9 @@ impl HeadScan {
         self.checked + 1 >= len
     }
 
-    /// The method, once the request line was read.
-    pub(super) const fn method(&self) -> Option<Method> {
-        self.method
+    /// The method that a refusal answers to: GET until the request line was read.
+    pub(super) fn method(&self) -> Method {
+        self.method.unwrap_or(Method::Get)
     }
 
     /// The place of the next CRLF, looking only at bytes that are new.

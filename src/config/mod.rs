@@ -31,6 +31,7 @@ mod endpoint;
 mod environment;
 mod example;
 mod file;
+mod grammar;
 mod keys;
 mod kind;
 mod load;

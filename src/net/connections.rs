@@ -6,19 +6,24 @@
 //! blocked ones).
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use slab::Slab;
 
+use super::caps::Caps;
 use super::held::{Held, Share};
-use super::per_address::{PerAddress, Via};
+use super::per_address::PerAddress;
 use super::transport::{Received, Scratch, Transport};
-use crate::api::{Client, Incoming, Peer, Side};
-use crate::clock::Mono;
-use crate::diagnosis::Diagnosis;
+use crate::api::{Peer, Side};
 use crate::http;
 use crate::hub::Wire;
 use crate::key::Key;
+
+mod connection;
+mod whence;
+
+pub(super) use connection::{Connection, Diagnosing, Exchange, Linger, State};
+pub(super) use whence::Whence;
 
 /// Bytes of memory that a stream's connection takes.
 pub const CONNECTION_BYTES: usize = size_of::<Connection>() + size_of::<Whence>();
@@ -26,117 +31,6 @@ pub const CONNECTION_BYTES: usize = size_of::<Connection>() + size_of::<Whence>(
 pub const EXCHANGE_BYTES: usize = CONNECTION_BYTES + size_of::<Exchange>();
 /// Connections up to which debug builds add up in every turn what they hold.
 const ASSERTED: usize = 128;
-
-/// One open connection: what a sweep over all of them touches, and no more.
-pub(super) struct Connection {
-    pub(super) transport: Transport,
-    generation: u32,
-    /// Input may wait that no further event will tell of.
-    pub(super) is_readable: bool,
-    /// Its client shut down writing, or all of it.
-    pub(super) is_peer_closed: bool,
-    /// It stands in the queue of those to be driven.
-    pub(super) is_queued: bool,
-    pub(super) state: State,
-}
-
-/// Where a connection came from.
-pub(super) struct Whence {
-    /// The peer's address, if it has one...
-    ip: Option<IpAddr>,
-    /// ...and its port.
-    port: u16,
-    pub(super) side: Side,
-    /// It came when there were too many.
-    pub(super) is_over_cap: bool,
-    /// Whom it speaks for, where it is a trusted proxy's.
-    via: Option<Box<Via>>,
-}
-
-/// What a connection is in the middle of.
-pub(super) enum State {
-    /// Requests and answers.
-    Http(Box<Exchange>),
-    /// An event stream.
-    Stream {
-        /// What its client sent after the request.
-        input_bytes: u32,
-    },
-    /// A stream of probes.
-    Diagnosing(Box<Diagnosing>),
-    /// A stream that was ended: what its client still sends is thrown away for a while, as a reset would
-    /// destroy the last bytes on their way (RFC 9112 section 9.6).
-    Lingering(Box<Linger>),
-}
-
-/// A stream of probes.
-pub(super) struct Diagnosing {
-    pub(super) diagnosis: Diagnosis,
-    /// What its client sent after the request.
-    pub(super) input_bytes: usize,
-    /// The deadline that is armed.
-    pub(super) deadline: Option<Mono>,
-}
-
-/// How long input is still thrown away.
-pub(super) struct Linger {
-    /// What the client may send yet.
-    pub(super) left_bytes: usize,
-    /// The deadline that is armed.
-    pub(super) deadline: Mono,
-}
-
-/// Requests and answers.
-pub(super) struct Exchange {
-    pub(super) http: http::Connection,
-    /// The publish request that is not answered yet.
-    pub(super) incoming: Option<Incoming>,
-    /// The deadline that is armed.
-    pub(super) deadline: Option<Mono>,
-    /// What `Connections::held` has of it.
-    share: Share,
-    /// Bytes of the output that the transport took and has not sent yet.
-    taken: usize,
-}
-
-impl Exchange {
-    /// What is answered and was not taken by the transport.
-    pub(super) fn output(&self) -> &[u8] {
-        // Of a connection that broke nothing is left, however much was taken.
-        self.http.output().get(self.taken..).unwrap_or_default()
-    }
-}
-
-impl Whence {
-    pub(super) fn peer(&self) -> Peer {
-        self.ip.map_or(Peer::Unix, |ip| Peer::Ip(SocketAddr::new(ip, self.port)))
-    }
-
-    /// Whether it is a trusted proxy's.
-    pub(super) const fn is_proxied(&self) -> bool {
-        self.via.is_some()
-    }
-
-    /// Whose it is, for people.
-    pub(super) fn client(&self) -> Client {
-        let forwarded = self.via.as_ref().and_then(|via| via.client);
-        forwarded.map_or(Client::Direct(self.peer()), Client::Forwarded)
-    }
-
-    /// Whose limits count; those of nobody, where a trusted proxy speaks for itself.
-    pub(super) fn limited_as(&self) -> Option<IpAddr> {
-        self.via.as_ref().map_or(self.ip, |via| via.client)
-    }
-}
-
-/// How many connections there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Caps {
-    /// By the public listener, or the only one.
-    pub(super) public: usize,
-    /// By the admin listener.
-    pub(super) admin: usize,
-}
 
 /// The open connections.
 #[derive(Default)]
@@ -408,6 +302,7 @@ mod tests {
     use rustls::{ClientConnection, StreamOwned};
 
     use super::*;
+    use crate::clock::Mono;
     use crate::http::{Event, Response};
     use crate::limits::{KIB, Limits};
     use crate::net::transport::tests::configs;

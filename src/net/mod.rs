@@ -5,12 +5,14 @@
 //! A stream's way from then on is the hub's: `hub::Hub::join`, `sweep` in every turn, `close_stream`.
 
 mod budget;
+mod caps;
 mod certificate_watch;
 mod clock;
 mod connections;
 mod diagnose;
 mod drive;
 mod entrance;
+mod error;
 mod guard;
 mod held;
 mod inherited;
@@ -30,10 +32,12 @@ mod socket_file;
 mod supervisor;
 mod transport;
 
+pub use caps::most_connections;
 pub use clock::Clock;
 pub use connections::{CONNECTION_BYTES, EXCHANGE_BYTES};
+pub use error::Error;
 pub use inherited::{Inherited, InheritedError};
 pub use phase::Ended;
-pub use server::{Error, Server, check, most_connections};
-pub use setup::gate;
+pub use server::Server;
+pub use setup::{check, gate};
 pub use transport::IdentityError;

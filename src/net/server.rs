@@ -7,7 +7,6 @@
 //! `lifecycle`.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -15,23 +14,24 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token};
 
 use super::budget;
+use super::caps::Caps;
 use super::certificate_watch::CertificateWatch;
 use super::clock::Clock;
-use super::connections::{Caps, Connections};
+use super::connections::Connections;
 use super::entrance::{Door, Entrance, REFUSED};
+use super::error::{ADMIN_LISTEN, Error, LISTEN};
 use super::guard::Guard;
 use super::inherited::{Handed, Inherited};
 use super::listener::{Listener, Options};
 use super::node::{Samples, Totals};
 use super::phase::{Ended, Phase};
-use super::process;
 use super::relay::{self, Relay};
 use super::setup;
 use super::signals::Signals;
 use super::supervisor::Supervisor;
-use super::transport::{self, Identity, IdentityError};
+use super::transport::{self, Identity};
 use crate::api::{Settings, Side};
-use crate::auth::{self, Gate};
+use crate::auth::Gate;
 use crate::bus::Bus;
 use crate::clock::{Mono, Now};
 use crate::config::{Config, Endpoint, Sources};
@@ -43,7 +43,7 @@ use crate::intake::Intake;
 use crate::key::Key;
 use crate::limits::READ_BYTES;
 use crate::metrics::Metrics;
-use crate::redis::{self, Redis};
+use crate::redis::Redis;
 use crate::throttle::Throttle;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -52,66 +52,10 @@ const THREADS: Token = Token(usize::MAX - 2);
 const ADMIN_LISTENER: Token = Token(usize::MAX - 3);
 const _: () = assert!(usize::BITS >= 64, "a key has 64 bits");
 
-const LISTEN: &str = "server.listen";
-const ADMIN_LISTEN: &str = "server.admin_listen";
-
 /// How often rates are sampled and old latencies let go.
 const TICK: Duration = Duration::from_secs(1);
 /// A turn longer than this is counted as a stall.
 const LONG_TURN: Duration = Duration::from_millis(100);
-
-/// Why the server could not start or go on.
-#[derive(Debug)]
-pub enum Error {
-    /// Where the key says cannot be listened.
-    Listen(&'static str, Endpoint, io::Error),
-    /// The system refused something that the loop cannot do without.
-    System(&'static str, io::Error),
-    /// What a file holds that `redis.*` names is of no use.
-    Redis(redis::SetupError),
-    /// What a file holds that `auth.*` names is of no use.
-    Auth(auth::SetupError),
-    /// What a file holds that `tls.*` names is of no use.
-    Tls(IdentityError),
-}
-
-impl Error {
-    /// Whether somebody else listens there.
-    #[must_use]
-    pub fn is_address_in_use(&self) -> bool {
-        matches!(self, Self::Listen(_, _, error) if error.kind() == io::ErrorKind::AddrInUse)
-    }
-
-    /// Whether the configuration is to blame.
-    #[must_use]
-    pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Redis(_) | Self::Auth(_) | Self::Tls(_))
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listen(key @ LISTEN, endpoint, _) if self.is_address_in_use() => {
-                write!(
-                    f,
-                    "{key}: {endpoint} is in use by another program; choose another with --listen (to share the port \
-                     with another ssecast, both need --server-reuse-port and the same user)"
-                )
-            }
-            Self::Listen(key, endpoint, _) if self.is_address_in_use() => {
-                write!(f, "{key}: {endpoint} is in use by another program; each process needs its own")
-            }
-            Self::Listen(key, endpoint, error) => write!(f, "{key}: cannot listen on {endpoint}: {error}"),
-            Self::System(what, error) => write!(f, "{what}: {error}"),
-            Self::Redis(error) => error.fmt(f),
-            Self::Auth(error) => error.fmt(f),
-            Self::Tls(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// The server.
 pub struct Server {
@@ -162,7 +106,7 @@ impl Server {
         let clock = Clock::start();
         let now = clock.now();
         let identity = Identity::load(&config.tls, None).map_err(Error::Tls)?;
-        let caps = caps(&config);
+        let caps = Caps::of(&config);
         let gate = setup::gate(&config).map_err(Error::Auth)?;
         let poll = Poll::new().map_err(|error| Error::System("the poller cannot be made", error))?;
         let entrance = entrance(&config, inherited, poll.registry(), now.mono)?;
@@ -437,14 +381,6 @@ impl Server {
     }
 }
 
-/// Whether the files that `config` names for TLS are of use.
-///
-/// # Errors
-/// When one is not; the error names it.
-pub fn check(config: &Config) -> Result<(), IdentityError> {
-    Identity::load(&config.tls, None).map(drop)
-}
-
 /// Listens wherever `config` says.
 fn entrance(
     config: &Config,
@@ -466,24 +402,4 @@ fn entrance(
     let admin = admin
         .map(|at| door(ADMIN_LISTEN, at, inherited.admin, setup::admin_listener(config), ADMIN_LISTENER));
     Ok(Entrance::new(public, admin.transpose()?, config.bus.mode.subscribes(), now))
-}
-
-/// The connections that there may be at once, on both sides.
-#[must_use]
-pub fn most_connections(config: &Config) -> usize {
-    let Caps { public, admin } = caps(config);
-    public + admin
-}
-
-/// The connections that the configuration and the descriptor limit, raised as far as it goes, allow.
-fn caps(config: &Config) -> Caps {
-    let possible = process::connections_within(process::raise_descriptor_limit());
-    let (wanted, wanted_admin) = (config.limits.connections, config.limits.admin_connections);
-    // Both sides stay open to somebody, however few descriptors there are.
-    let admin = config.server.admin_listen.as_ref().map_or(0, |_| wanted_admin.min(possible / 2).max(1));
-    let possible = (possible - admin).max(1);
-    if wanted > possible {
-        log::warn!(wanted, possible; "limits.connections is more than the descriptor limit allows");
-    }
-    Caps { public: if wanted == 0 { possible } else { wanted.min(possible) }, admin }
 }

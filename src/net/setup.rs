@@ -1,6 +1,7 @@
 //! From the configuration to what the layers below need of it, at start and at every reload.
 
 use super::listener;
+use super::transport::{Identity, IdentityError};
 use crate::api::{Cors, Settings};
 use crate::auth::{self, Gate};
 use crate::bus;
@@ -42,6 +43,14 @@ pub(super) fn settings(config: &Config) -> Settings {
 /// When a file that is named cannot be read, or holds what is no token or key.
 pub fn gate(config: &Config) -> Result<Gate, auth::SetupError> {
     Gate::new(&config.auth, &|path| std::fs::read(path))
+}
+
+/// Whether the files that `config` names for TLS are of use.
+///
+/// # Errors
+/// When one is not; the error names it.
+pub fn check(config: &Config) -> Result<(), IdentityError> {
+    Identity::load(&config.tls, None).map(drop)
 }
 
 /// How envelopes become events, as configured.

@@ -3,8 +3,8 @@
 use super::Section;
 use super::key::{Key, key, secret};
 use super::notation::{GIB, HOUR, KIB, MIB, SECOND, at, choice, millis};
+use crate::config::grammar;
 use crate::config::kind::Kind;
-use crate::config::validate;
 use crate::redis::Protocol;
 
 pub(super) static SECTION: Section = Section { name: "redis", title: "Redis", keys: KEYS };
@@ -36,18 +36,18 @@ const KEYS: &[Key] = &[
     key("redis.key_file", Kind::Path(at!(redis.key_file)), "A PEM file of the key to redis.cert_file."),
     key(
         "redis.channel",
-        Kind::List(at!(redis.channel), "channel names", validate::channel),
+        Kind::List(at!(redis.channel), "channel names", grammar::channel),
         "Channels that are subscribed to. The first one is published to.",
     ),
     key(
         "redis.pattern",
-        Kind::Text(at!(redis.pattern), "a pattern such as \"orders.*\", or empty", validate::pattern),
+        Kind::Text(at!(redis.pattern), "a pattern such as \"orders.*\", or empty", grammar::pattern),
         "A pattern that is subscribed to instead of the channels (PSUBSCRIBE). It has to match the first \
          channel, or what is published here would never come back.",
     ),
     key(
         "redis.canary",
-        Kind::Text(at!(redis.canary), "the name of a channel", validate::channel),
+        Kind::Text(at!(redis.canary), "the name of a channel", grammar::channel),
         "Where a server sends messages to itself, to see that they come back: this, a dot and its instance \
          name are its channel. A user with restricted channels needs it beside redis.channel: \
          &ssecast.canary.*.",
@@ -59,18 +59,18 @@ const KEYS: &[Key] = &[
     ),
     key(
         "redis.sentinel",
-        Kind::List(at!(redis.sentinel), "addresses (host:port)", validate::sentinel),
+        Kind::List(at!(redis.sentinel), "addresses (host:port)", grammar::sentinel),
         "Sentinels that are asked where the master is, one after the other. User, password and TLS of redis.url \
          are used there, its address is not.",
     ),
     key(
         "redis.master_name",
-        Kind::Text(at!(redis.master_name), "a name, or empty", validate::plain_text),
+        Kind::Text(at!(redis.master_name), "a name, or empty", grammar::plain_text),
         "What the sentinels call the master.",
     ),
     secret(
         "redis.sentinel_password",
-        Kind::Text(at!(redis.sentinel_password.0), "a password, or empty", validate::plain_text),
+        Kind::Text(at!(redis.sentinel_password.0), "a password, or empty", grammar::plain_text),
         "The password of the sentinels themselves.",
     ),
     key(

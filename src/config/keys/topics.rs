@@ -3,13 +3,13 @@
 use super::Section;
 use super::key::{Key, key};
 use super::notation::at;
+use crate::config::grammar;
 use crate::config::kind::Kind;
-use crate::config::validate;
 
 pub(super) static SECTION: Section = Section { name: "topics", title: "Topics", keys: KEYS };
 
 const KEYS: &[Key] = &[key(
     "topics.from_payload",
-    Kind::List(at!(topics.from_payload), "field names", validate::topic_field),
+    Kind::List(at!(topics.from_payload), "field names", grammar::topic_field),
     "Fields of the payload that make a topic: customerId makes customerId/42.",
 )];

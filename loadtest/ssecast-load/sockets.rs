@@ -16,7 +16,7 @@ pub(crate) struct Stalled {
     /// read.
     pub(crate) open: HashSet<SocketAddrV4>,
     /// Those of them with bytes that the client does not take.
-    pub(crate) blocked: u64,
+    pub(crate) blocked: HashSet<SocketAddrV4>,
 }
 
 /// Counts the stalled streams of the server on `port`.
@@ -38,8 +38,11 @@ fn count(table: &str, port: u16) -> Stalled {
             continue;
         }
         if let Some(peer) = address(remote).filter(is_stalled) {
+            // Sets: while sockets come and go the table may show one twice.
             counted.open.insert(peer);
-            counted.blocked += u64::from(!queues.starts_with("00000000:"));
+            if !queues.starts_with("00000000:") {
+                counted.blocked.insert(peer);
+            }
         }
     }
     counted
@@ -69,8 +72,9 @@ mod tests {
             2: 0100007F:1F90 02C8007F:8001 01 00004000:00000000 01:00000000 00000000\n\
             3: 0100007F:1F90 0164007F:8001 01 00004000:00000000 01:00000000 00000000\n\
             4: 0100007F:1F90 01C8007F:8002 04 00004000:00000000 01:00000000 00000000\n\
-            5: 01C8007F:8001 0100007F:1F90 01 00000000:00000010 01:00000000 00000000\n";
-        let open = ["127.0.200.1:32769", "127.0.200.2:32769"].map(|peer| peer.parse().unwrap());
-        assert_eq!(count(table, 8080), Stalled { open: open.into(), blocked: 1 });
+            5: 01C8007F:8001 0100007F:1F90 01 00000000:00000010 01:00000000 00000000\n\
+            6: 0100007F:1F90 02C8007F:8001 01 00004000:00000000 01:00000000 00000000\n";
+        let [idle, full] = ["127.0.200.1:32769", "127.0.200.2:32769"].map(|peer| peer.parse().unwrap());
+        assert_eq!(count(table, 8080), Stalled { open: [idle, full].into(), blocked: [full].into() });
     }
 }

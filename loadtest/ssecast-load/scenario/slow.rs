@@ -49,6 +49,6 @@ fn note_state(session: &mut Session<'_>, step: &str) -> io::Result<()> {
     let stalled = session.generator.look_at_stalled()?;
     session.record_memory(&format!("rss_{step}_bytes"))?;
     session.record.count(&format!("stalled_open_{step}"), stalled.open.len() as u64);
-    session.record.count(&format!("stalled_blocked_{step}"), stalled.blocked);
+    session.record.count(&format!("stalled_blocked_{step}"), stalled.blocked.len() as u64);
     Ok(())
 }

@@ -49,8 +49,9 @@ impl Event {
     /// Bytes of memory that it takes beside itself.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let trace = self.subject.trace_id.as_ref().map_or(0, |trace| trace.len());
-        self.body.capacity() + self.subject.id.len() + trace + self.audience.memory_bytes()
+        let trace = self.subject.trace_id.as_ref().map_or(0, |trace| allocated(trace.len()));
+        let subject = allocated(self.subject.id.len()) + trace;
+        allocated(self.body.capacity()) + subject + self.audience.memory_bytes()
     }
 }
 
@@ -82,8 +83,19 @@ impl Audience {
     /// Bytes of memory that it takes beside itself.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let topics = self.topics.capacity() * size_of::<Box<str>>();
-        let text: usize = self.topics.iter().chain(&self.tenant).map(|text| text.len()).sum();
+        let topics = allocated(self.topics.capacity() * size_of::<Box<str>>());
+        let text: usize = self.topics.iter().chain(&self.tenant).map(|text| allocated(text.len())).sum();
         topics + text
+    }
+}
+
+/// Bytes of memory that so many bytes take, as a piece of their own: a short topic is mostly that (glibc's malloc
+/// keeps a word for each piece, and makes it a multiple of 16, 32 at least).
+#[must_use]
+pub const fn allocated(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        _ if bytes <= 24 => 32,
+        _ => (bytes + 8).next_multiple_of(16),
     }
 }

@@ -5,8 +5,8 @@
 
 use crate::bus::Mode;
 use crate::config::Config;
-use crate::envelope::{TENANT_BYTES, TOPIC_BYTES, TOPICS};
-use crate::event::Event;
+use crate::envelope::{TOPIC_BYTES, TOPICS};
+use crate::event::{Event, allocated};
 use crate::hub;
 use crate::limits::{ANSWER_BYTES, KIB, MIB, READ_BYTES, STREAM_BACKLOG_BYTES, TLS_REST_BYTES};
 use crate::net;
@@ -146,26 +146,31 @@ fn part(what: &str, bytes: usize) -> Part {
     Part { what: what.to_owned(), bytes: bytes as u64 }
 }
 
-/// The log: frames, what is known of each, and the topics of each, which are in no frame.
-fn history(config: &Config) -> [Part; 3] {
+/// The log: frames with who may see each, and what else is known of each.
+fn history(config: &Config) -> Vec<Part> {
     let (options, limits) = (&config.stream, &config.limits);
     let in_flight = hub::IN_FLIGHT_BYTES.max(options.buffer_bytes);
     let kept = options.history_bytes.max(in_flight);
     let frame = hub::SEGMENT_BYTES.max(limits.event_bytes.saturating_mul(LINE_GROWTH));
-    // A segment is half empty where frames are just over half as long.
+    // A segment is half empty where frames are just over half as long, or have long topics.
     let log = kept.saturating_add(frame).saturating_mul(2);
     let frames = options.history_events.min(kept / LEAST_FRAME_BYTES) + in_flight / LEAST_FRAME_BYTES;
-    // An event's topics are part of its envelope, or made from its payload.
-    let topics = (TOPICS + config.topics.from_payload.len()) * (TOPIC_BYTES + 32) + TENANT_BYTES;
-    let topics = topics.min(2 * limits.event_bytes);
-    [
+    let mut parts = vec![
         part("the history (stream.history_bytes; segments may be half empty)", log),
         part(
             &format!("what is known of {frames} events in it (stream.history_events)"),
             frames.saturating_mul(hub::FRAME_BYTES),
         ),
-        part("if each of them has as many topics as it may", frames.saturating_mul(topics)),
-    ]
+    ];
+    // An event's topics are part of its envelope, or made from its payload.
+    let topics = (TOPICS + config.topics.from_payload.len()) * allocated(TOPIC_BYTES) + 1024;
+    let lagging =
+        (options.buffer_bytes / LEAST_FRAME_BYTES).saturating_mul(topics.min(3 * limits.event_bytes));
+    if let Some(beyond @ 1..) = lagging.checked_sub(kept) {
+        let what = "if all that a client may lag has as many topics as it may (stream.buffer_bytes)";
+        parts.push(part(what, beyond));
+    }
+    parts
 }
 
 /// A stream with as many filters as it may have, and as many places in the log that it was not sent.
@@ -246,6 +251,19 @@ mod tests {
         assert!(with_redis(|c| c.redis.spool_bytes *= 2) > usual);
         assert!(with_redis(|c| c.redis.backlog_bytes *= 2) > usual);
         assert!(with_redis(|c| c.redis.dedupe = 1000) > usual);
+    }
+
+    /// An event of 48 bytes may have 4 KiB of topics, and is kept with them.
+    #[test]
+    fn topics_are_within_the_history() {
+        let part = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            history(&config).iter().map(|part| part.bytes).sum::<u64>() / MIB as u64
+        };
+        assert!(part(|_| {}) < 180, "{}", part(|_| {}));
+        let lag = part(|c| c.stream.buffer_bytes = 4 * MIB) - part(|_| {});
+        assert!((300..400).contains(&lag), "a client may lag by so many of those: {lag}");
     }
 
     #[test]

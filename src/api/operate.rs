@@ -52,7 +52,7 @@ pub(super) fn metrics(context: &Context<'_>) -> Response {
     let holdings = Holdings {
         mode: context.bus.mode().name(),
         streams: hub.len(),
-        log_bytes: log.bytes(),
+        log_bytes: log.memory_bytes(),
         log_events: log.history_len(),
         redis_up: bus.is_up,
         breaker_state: bus.breaker.number(),
@@ -84,7 +84,7 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
         },
         "log": {
             "events": log.history_len(),
-            "bytes": log.bytes(),
+            "bytes": log.memory_bytes(),
             "appended": log.appended(),
             "oldest_id": log.oldest_id(),
             "last_id": (log.appended() > 0).then(|| log.last_id().to_string()),

@@ -6,13 +6,17 @@
 //! Beside events it holds gaps: frames that tell everybody that events may be missing there. A gap has a
 //! number like every frame, so that who resumes before it is told, but no id that a client is shown.
 //!
-//! Invariants: the segments are contiguous from `tail` to `head`; `frames` describes exactly the frames
-//! from `tail` on, and those from `history` on are what a client may resume into; a private frame lies in
-//! `private`, and no run of `run_from` ever holds one; `gaps` has the ordinals of all gaps in `frames`.
+//! Bounded is the memory that is kept, what is known of who may see an event included: an event may have more bytes
+//! of topics than of anything else.
+//!
+//! Invariants: `frames` describes exactly the frames from `tail` on, and those from `history` on are what a client may
+//! resume into, whose audiences take `history_beside`; a private frame lies in `private`, and no run of `run_from`
+//! ever holds one; `gaps` has the ordinals of all gaps in `frames`.
 
 mod frame;
 mod locate;
 mod races;
+mod segments;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -29,34 +33,22 @@ use super::private::PrivateRuns;
 pub use frame::{Counts, Frame, FrameKind};
 pub use locate::{Place, Whose};
 use races::Races;
+use segments::{Kept, Segments};
 
 /// Bytes of a segment; a larger frame gets a segment of its own.
 pub const SEGMENT_BYTES: usize = 256 * KIB;
 /// Bytes kept at least, however short the history: what is published in one turn is still to be sent.
 pub const IN_FLIGHT_BYTES: usize = 4 * MIB;
-/// Bytes of memory that is known of a frame at most, beside its topics: its place in a queue and in a hash table, both
-/// half empty at worst.
-pub const FRAME_BYTES: usize = 2 * size_of::<Frame>() + 3 * size_of::<(Fingerprint, u64)>();
-
-struct Segment {
-    start: u64,
-    bytes: Vec<u8>,
-}
-
-impl Segment {
-    fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-}
+/// Bytes of memory that is known of a frame at most, beside who may see it: its place in two queues and in a hash
+/// table, each half empty at worst.
+pub const FRAME_BYTES: usize =
+    2 * size_of::<Frame>() + 2 * PrivateRuns::RUN_BYTES + 3 * size_of::<(Fingerprint, u64)>();
 
 /// The log.
 pub struct Log {
     instance: Instance,
-    segment_bytes: usize,
     in_flight_bytes: usize,
-    segments: VecDeque<Segment>,
-    /// A segment that was let go, to be used again.
-    spare: Option<Vec<u8>>,
+    segments: Segments,
     frames: VecDeque<Frame>,
     private: PrivateRuns,
     by_fingerprint: HashMap<Fingerprint, u64>,
@@ -69,7 +61,8 @@ pub struct Log {
     first_ordinal: u64,
     /// The ordinal of the first frame that a client may resume into.
     history: u64,
-    head: u64,
+    /// What the frames from there on take beside their bytes.
+    history_beside: u64,
     next_seq: u64,
     /// The last frame ever appended.
     last: (u64, Fingerprint),
@@ -98,10 +91,8 @@ impl Log {
     pub(super) fn with_segments_of(segment_bytes: usize, instance: Instance) -> Self {
         Self {
             instance,
-            segment_bytes,
             in_flight_bytes: 0,
-            segments: VecDeque::new(),
-            spare: None,
+            segments: Segments::of(segment_bytes),
             frames: VecDeque::new(),
             private: PrivateRuns::default(),
             by_fingerprint: HashMap::new(),
@@ -110,7 +101,7 @@ impl Log {
             gaps_appended: 0,
             first_ordinal: 0,
             history: 0,
-            head: 0,
+            history_beside: 0,
             next_seq: 1,
             last: (0, Fingerprint::default()),
             expired: (0, Fingerprint::default()),
@@ -120,20 +111,20 @@ impl Log {
 
     /// The offset after the last byte.
     #[must_use]
-    pub fn head(&self) -> u64 {
-        self.head
+    pub const fn head(&self) -> u64 {
+        self.segments.head()
     }
 
     /// The offset of the first byte that is still there.
     #[must_use]
     pub fn tail(&self) -> u64 {
-        self.segments.front().map_or(self.head, |segment| segment.start)
+        self.segments.tail()
     }
 
     /// The offset of the first frame that a client may resume into.
     #[must_use]
     pub fn history_start(&self) -> u64 {
-        self.oldest().map_or(self.head, |frame| frame.start)
+        self.oldest().map_or(self.head(), |frame| frame.start)
     }
 
     /// Frames that a client may resume into.
@@ -142,10 +133,10 @@ impl Log {
         self.frames.len() - self.history_index()
     }
 
-    /// Bytes of memory that frames take, the unused rest of the last segment not counted.
+    /// Bytes of memory that frames take, with who may see them; the unused rest of the last segment is not counted.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.head - self.tail()
+    pub fn memory_bytes(&self) -> u64 {
+        self.segments.memory_bytes()
     }
 
     /// Public bytes ever appended before `offset`: the position in which bare cursors are counted.
@@ -157,7 +148,7 @@ impl Log {
     /// Public bytes ever appended.
     #[must_use]
     pub fn public_head(&self) -> u64 {
-        self.public_position(self.head)
+        self.public_position(self.head())
     }
 
     /// The public position of the first byte that is still there.
@@ -199,7 +190,9 @@ impl Log {
     pub fn append(&mut self, event: &Event, now: Now) -> Range<u64> {
         let seq = self.take_seq();
         let instance = self.instance.clone();
-        let range = self.write(ID_LINE_BYTES + event.body.len(), |bytes| {
+        let audience = (!event.audience.is_plain()).then(|| Box::new(event.audience.clone()));
+        let beside = frame::audience_bytes(audience.as_deref());
+        let range = self.segments.write(ID_LINE_BYTES + event.body.len(), beside, |bytes| {
             let id = EventId { instance: instance.as_str(), seq, fingerprint: event.fingerprint };
             sse::encode_id(&id, bytes);
             bytes.extend_from_slice(&event.body);
@@ -217,8 +210,9 @@ impl Log {
             fingerprint: event.fingerprint,
             kind: FrameKind::Event { ts: event.ts, origin: event.origin },
             appended: now.mono,
-            audience: (!event.audience.is_plain()).then(|| Box::new(event.audience.clone())),
+            audience,
         });
+        self.history_beside += beside as u64;
         range
     }
 
@@ -227,7 +221,7 @@ impl Log {
         let seq = self.take_seq();
         let mut frame = Vec::new();
         sse::encode_gap(reason, None, self.oldest_id().as_deref(), &mut frame);
-        let range = self.write(frame.len(), |bytes| bytes.extend_from_slice(&frame));
+        let range = self.segments.write(frame.len(), 0, |bytes| bytes.extend_from_slice(&frame));
         let fingerprint = self.last.1;
         self.last = (seq, fingerprint);
         self.note_latest(None, seq, fingerprint);
@@ -258,57 +252,36 @@ impl Log {
         seq
     }
 
-    /// Writes a frame of at most `most` bytes to the head.
-    fn write(&mut self, most: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Range<u64> {
-        self.make_room_for(most);
-        let last = self.segments.len() - 1;
-        let bytes = &mut self.segments[last].bytes;
-        let before = bytes.len();
-        encode(bytes);
-        let range = self.head..self.head + (bytes.len() - before) as u64;
-        self.head = range.end;
-        range
-    }
-
-    /// Makes the last segment one that takes `most` more bytes without moving.
-    fn make_room_for(&mut self, most: usize) {
-        let room = self.segments.back().map_or(0, |last| last.bytes.capacity() - last.bytes.len());
-        if room < most {
-            let bytes = match self.spare.take() {
-                Some(bytes) if bytes.capacity() >= most => bytes,
-                _ => Vec::with_capacity(self.segment_bytes.max(most)),
-            };
-            self.segments.push_back(Segment { start: self.head, bytes });
-        }
-    }
-
     /// Lets go of what the bounds of `options` no longer keep, except what a client within
     /// `buffer_bytes` of the head may still have to be sent. Gives back whether the tail has moved.
+    ///
+    /// For the bound on bytes counts what is kept of who may see an event, too, and for `buffer_bytes` what is sent.
     pub fn trim(&mut self, options: &Options, now: Mono) -> bool {
         let tail = self.tail();
         while let Some(oldest) = self.oldest() {
             let too_old = options.history_age.is_some_and(|age| now.since(oldest.appended) > age);
             let too_many = self.history_len() > options.history_events;
-            let too_large = self.head - oldest.start > options.history_bytes as u64;
+            let bytes = self.head() - oldest.start + self.history_beside;
+            let too_large = bytes > options.history_bytes as u64;
             if !(too_old || too_many || too_large) {
                 break;
             }
+            let beside = frame::audience_bytes(oldest.audience.as_deref()) as u64;
             self.expired = (oldest.seq, oldest.fingerprint);
+            self.history_beside -= beside;
             if self.by_fingerprint.get(&self.expired.1) == Some(&self.expired.0) {
                 self.by_fingerprint.remove(&self.expired.1);
             }
             self.history += 1;
         }
         self.races.forget_before(self.expired.0);
-        let in_flight = self.in_flight_bytes.max(options.buffer_bytes);
-        let wanted = self.history_start().min(self.head.saturating_sub(in_flight as u64));
-        while self.segments.front().is_some_and(|segment| segment.end() <= wanted) {
-            let Some(mut segment) = self.segments.pop_front() else { break };
-            self.forget_frames_before(segment.end());
-            if segment.bytes.capacity() == self.segment_bytes {
-                segment.bytes.clear();
-                self.spare = Some(segment.bytes);
-            }
+        let (start, in_flight) = (self.history_start(), self.in_flight_bytes as u64);
+        let may_go = |kept: &Kept| {
+            kept.from <= start && kept.bytes >= options.buffer_bytes as u64 && kept.memory >= in_flight
+        };
+        while let Some(kept) = self.segments.kept_without_first().filter(may_go) {
+            self.segments.drop_first();
+            self.forget_frames_before(kept.from);
         }
         self.tail() != tail
     }
@@ -336,8 +309,8 @@ impl Log {
     /// The offset of the first kept frame that begins at most `bytes` before the head.
     #[must_use]
     pub fn kept_within(&self, bytes: u64) -> u64 {
-        let first = self.frames.partition_point(|frame| self.head - frame.start > bytes);
-        self.frames.get(first.max(self.history_index())).map_or(self.head, |frame| frame.start)
+        let first = self.frames.partition_point(|frame| self.head() - frame.start > bytes);
+        self.frames.get(first.max(self.history_index())).map_or(self.head(), |frame| frame.start)
     }
 
     /// The frames from `offset` on that are still there, and where each lies; nobody new may resume into
@@ -350,18 +323,16 @@ impl Log {
     /// The bytes of one frame.
     #[must_use]
     pub fn frame_bytes(&self, range: &Range<u64>) -> &[u8] {
-        let Some(at) = self.segment_at(range.start) else { return &[] };
-        let segment = &self.segments[at];
-        &segment.bytes[(range.start - segment.start) as usize..(range.end - segment.start) as usize]
+        self.segments.bytes_of(range)
     }
 
     fn range_of(&self, at: usize) -> Range<u64> {
-        self.frames[at].start..self.frames.get(at + 1).map_or(self.head, |next| next.start)
+        self.frames[at].start..self.frames.get(at + 1).map_or(self.head(), |next| next.start)
     }
 
     /// How many of `frames` end at or before `offset`.
     fn frames_ended_by(&self, offset: u64) -> usize {
-        if offset >= self.head {
+        if offset >= self.head() {
             return self.frames.len();
         }
         let begun = self.frames.partition_point(|frame| frame.start <= offset);
@@ -398,32 +369,12 @@ impl Log {
     /// The offsets of the run of public bytes that begins at this public position; empty at the head.
     #[must_use]
     pub fn run_from(&self, public_position: u64) -> Range<u64> {
-        self.private.run_from(public_position, self.head)
+        self.private.run_from(public_position, self.head())
     }
 
     /// Adds the bytes of `range` to what is to be sent; stops where that is full.
     pub fn gather<'l>(&'l self, range: Range<u64>, gather: &mut Gather<'l>) {
-        let mut from = range.start;
-        let Some(mut at) = self.segment_at(from) else { return };
-        while from < range.end && !gather.is_full() {
-            let segment = &self.segments[at];
-            let to = range.end.min(segment.end());
-            gather.push(&segment.bytes[(from - segment.start) as usize..(to - segment.start) as usize]);
-            from = to;
-            at += 1;
-        }
-    }
-
-    /// The segment that holds the byte at `offset`, most often the last one.
-    fn segment_at(&self, offset: u64) -> Option<usize> {
-        if offset < self.tail() || offset >= self.head {
-            return None;
-        }
-        let last = self.segments.len() - 1;
-        if self.segments[last].start <= offset {
-            return Some(last);
-        }
-        Some(self.segments.partition_point(|segment| segment.start <= offset) - 1)
+        self.segments.gather(range, gather);
     }
 }
 

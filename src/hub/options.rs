@@ -33,7 +33,7 @@ pub struct Options {
     pub stall_timeout: Duration,
     /// Bytes replayed to one client that resumes.
     pub replay_bytes: usize,
-    /// Bytes of frames kept for clients that resume.
+    /// Bytes kept for clients that resume: frames, and who may see each.
     pub history_bytes: usize,
     /// Events kept for clients that resume.
     pub history_events: usize,

@@ -22,6 +22,9 @@ pub(super) struct PrivateRuns {
 }
 
 impl PrivateRuns {
+    /// Bytes of memory that one run takes.
+    pub(super) const RUN_BYTES: usize = size_of::<Run>();
+
     /// Marks `range`, which begins at or after the end of every other run, as private.
     pub(super) fn add(&mut self, range: Range<u64>) {
         let before = self.total;

@@ -184,7 +184,7 @@ fn stalled_clients_cost_neither_memory_nor_sends() {
         bench.sweep();
     }
     assert_eq!(bench.hub.len(), 10, "those beyond the bound are closed");
-    assert!(bench.hub.log().bytes() < 5_000_000, "{}", bench.hub.log().bytes());
+    assert!(bench.hub.log().memory_bytes() < 5_000_000, "{}", bench.hub.log().memory_bytes());
     let reasons: Vec<CloseReason> =
         std::iter::from_fn(|| bench.hub.poll_closed()).map(|c| c.reason).collect();
     assert_eq!(reasons, [CloseReason::Overrun; 40]);

@@ -119,7 +119,7 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
     text.redis(m, holdings, gauges);
     text.counter("ssecast_clock_skew_events_total", "Events whose ts was in the future.", m.clock_skew);
     text.counter("ssecast_loop_stalls_total", "Turns of the loop of over 100 ms.", m.loop_stalls);
-    text.gauge("ssecast_history_bytes", "Bytes that the log holds.", holdings.log_bytes as f64);
+    text.gauge("ssecast_history_bytes", "Bytes that the log holds, of topics and tenants too.", holdings.log_bytes as f64);
     text.gauge("ssecast_history_events", "Events that a client may resume into.", holdings.log_events as f64);
     text.counter(
         "ssecast_log_lines_dropped_total",

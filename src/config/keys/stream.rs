@@ -49,8 +49,8 @@ const KEYS: &[Key] = &[
     key(
         "stream.history_bytes",
         Kind::Size(at!(stream.history_bytes), KIB..=1024 * GIB),
-        "Bytes of events kept for clients that resume: in effect the memory of the server, which holds at \
-         least 4 MiB of what it is sending.",
+        "Bytes of events kept for clients that resume, their topics and tenants included: in effect the memory of the \
+         server, which holds at least 4 MiB of what it is sending.",
     ),
     key(
         "stream.history_events",

@@ -1,7 +1,7 @@
 //! What the log knows of each frame, beside its bytes.
 
 use crate::clock::{Mono, Wall};
-use crate::event::{Audience, Origin};
+use crate::event::{Audience, Origin, allocated};
 use crate::id::Fingerprint;
 
 /// One frame of the log.
@@ -62,4 +62,9 @@ impl Frame {
     pub fn topics(&self) -> &[Box<str>] {
         self.audience.as_ref().map_or(&[], |audience| &audience.topics)
     }
+}
+
+/// Bytes of memory that a frame takes for who may see it.
+pub(super) fn audience_bytes(audience: Option<&Audience>) -> usize {
+    audience.map_or(0, |audience| allocated(size_of::<Audience>()) + audience.memory_bytes())
 }

@@ -61,7 +61,7 @@ impl Log {
             Some(frame) if after > kept => (frame.seq, frame.fingerprint),
             _ => self.expired,
         };
-        (before, self.frames.get(after).map_or(self.head, |frame| frame.start))
+        (before, self.frames.get(after).map_or(self.head(), |frame| frame.start))
     }
 
     /// Says that clients of `whose` servers that were sent the event `fingerprint` last may lack frames before

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::envelope::{TOPIC_BYTES, TOPICS};
 use crate::event::{Audience, Origin};
 use crate::stamp::After;
 
@@ -101,6 +102,60 @@ fn age_is_a_bound_too() {
     assert_eq!(log.history_len(), 1);
 }
 
+/// An event of as few bytes as there may be, with as many topics as there may be.
+fn topical(n: usize) -> Event {
+    let topics = (0..TOPICS).map(|topic| format!("{topic:0>TOPIC_BYTES$}").into()).collect();
+    Event { audience: Audience { tenant: None, topics }, ..event(&n.to_string(), 1, None) }
+}
+
+/// What the frames that are there take, each piece of memory counted.
+fn taken(log: &Log) -> usize {
+    let of_topics = |frame: &Frame| frame.topics().iter().map(|topic| 16 + topic.len()).sum::<usize>();
+    log.frames_from(log.tail())
+        .map(|(frame, range)| of_topics(frame) + (range.end - range.start) as usize)
+        .sum()
+}
+
+/// 64 MiB of frames may have 5 GiB of topics.
+#[test]
+fn topics_count_as_history() {
+    let (mut log, options) = (log(), options(8 * MIB, usize::MAX));
+    for n in 0..10_000 {
+        log.append(&topical(n), Now::default());
+        log.trim(&options, Mono::ZERO);
+    }
+    assert!(taken(&log) <= 8 * MIB + SEGMENT_BYTES + 5000, "{} bytes", taken(&log));
+    assert!(taken(&log) >= 7 * MIB, "and no more is let go than has to be: {} bytes", taken(&log));
+    assert!(log.memory_bytes() >= taken(&log) as u64, "{} counted", log.memory_bytes());
+
+    // However short the history: what was published a moment ago is still to be sent.
+    log.trim(&Options { history_events: 10, ..options.clone() }, Mono::ZERO);
+    assert_eq!(log.history_len(), 10);
+    assert!(taken(&log) <= IN_FLIGHT_BYTES + SEGMENT_BYTES + 5000, "{} bytes", taken(&log));
+    assert!(taken(&log) >= IN_FLIGHT_BYTES / 2, "{} bytes", taken(&log));
+    // A client that is within its bound is sent it all.
+    let mut log = Log::new(Instance::new("i").unwrap());
+    let lagging = Options { history_events: 1, buffer_bytes: 256 * KIB, ..options };
+    for n in 0..10_000 {
+        log.append(&topical(n), Now::default());
+        log.trim(&lagging, Mono::ZERO);
+        assert!(log.head() - log.tail() >= log.head().min(256 * KIB as u64));
+    }
+    assert!(taken(&log) <= 256 * KIB / 48 * 4500, "{} bytes", taken(&log));
+}
+
+/// An event without topics counts as its frame.
+#[test]
+fn what_has_no_topics_counts_as_before() {
+    let mut log = log();
+    for n in 0..1000 {
+        log.append(&event(&n.to_string(), 200, None), Now::default());
+    }
+    assert_eq!(log.memory_bytes(), log.head());
+    log.trim(&options(log.head() as usize, usize::MAX), Mono::ZERO);
+    assert_eq!(log.history_len(), 1000);
+}
+
 #[test]
 fn a_frame_larger_than_a_segment_stays_whole() {
     let mut log = log();
@@ -183,8 +238,13 @@ proptest! {
             prop_assert_eq!(log.head(), head);
             prop_assert!(log.tail() <= head.saturating_sub(buffer_bytes as u64).max(all[0].0.start));
             let kept: Vec<_> = log.frames_from(log.history_start()).map(|(_, range)| range).collect();
-            let wanted: Vec<_> = all.iter().rev().take(history_events).map(|(range, ..)| range.clone())
-                .take_while(|range| head - range.start <= history_bytes as u64).collect();
+            // A tenant's name takes a box and a piece of 32 bytes.
+            let mut beside = 0;
+            let wanted: Vec<_> = all.iter().rev().take(history_events).map(|(range, is_private, _)| {
+                beside += if *is_private { 48 + 32 } else { 0 };
+                (range.clone(), beside)
+            }).take_while(|(range, beside)| head - range.start + beside <= history_bytes as u64)
+                .map(|(range, _)| range).collect();
             prop_assert_eq!(&kept, &wanted.into_iter().rev().collect::<Vec<_>>());
             let there: Vec<_> = all.iter().filter(|(range, ..)| range.start >= log.tail()).collect();
             let bytes: Vec<u8> = there.iter().flat_map(|(_, _, frame)| frame.clone()).collect();

@@ -17,6 +17,8 @@ pub(super) struct ModelEvent {
     name: String,
     tenant: Option<Box<str>>,
     topics: Vec<Box<str>>,
+    /// Bytes that are kept of who may see it.
+    beside: u64,
     place: Range<u64>,
     appended: Mono,
     /// It is no event but a gap that everybody is sent.
@@ -81,6 +83,10 @@ impl Model {
             name: event.name().to_owned(),
             tenant: event.audience.tenant.clone(),
             topics: event.audience.topics.clone(),
+            beside: match event.audience.is_plain() {
+                true => 0,
+                false => 48 + event.audience.clone().memory_bytes() as u64,
+            },
             place,
             appended: now,
             is_gap: false,
@@ -98,6 +104,7 @@ impl Model {
             name: "gap".to_owned(),
             tenant: None,
             topics: Vec::new(),
+            beside: 0,
             place,
             appended: now,
             is_gap: true,
@@ -125,7 +132,8 @@ impl Model {
         let Some(head) = self.events.last().map(|event| event.place.end) else { return };
         while let Some(oldest) = self.events.get(self.kept_from) {
             let too_many = self.events.len() - self.kept_from > self.options.history_events;
-            let too_large = head - oldest.place.start > self.options.history_bytes as u64;
+            let beside: u64 = self.events[self.kept_from..].iter().map(|event| event.beside).sum();
+            let too_large = head - oldest.place.start + beside > self.options.history_bytes as u64;
             let too_old = self.options.history_age.is_some_and(|age| now.since(oldest.appended) > age);
             if !(too_many || too_large || too_old) {
                 break;

@@ -32,6 +32,8 @@ pub const LINGER_BYTES: usize = 64 * KIB;
 pub const LINGER_TIME: Duration = Duration::from_secs(1);
 /// Bytes a stream's client may send after its request before it is closed.
 pub const STREAM_INPUT_BYTES: usize = 4 * KIB;
+/// Bytes of a record that a stream's client may send before it is complete, with what sealing adds.
+pub const STREAM_REST_BYTES: usize = STREAM_INPUT_BYTES + KIB;
 /// Bytes of earlier answers that may still wait for a client when its stream begins.
 pub const STREAM_BACKLOG_BYTES: usize = 4 * KIB;
 /// Bytes per second that a request body must keep up on average...
@@ -74,11 +76,13 @@ pub enum Limit {
     PublishRatePerIp,
     /// Requests and answers took too much memory.
     ParserBytes,
+    /// Events that were published and have not arrived took too much memory.
+    PublishBytes,
 }
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Connections,
         Self::AdminConnections,
         Self::ConnectionsPerIp,
@@ -87,6 +91,7 @@ impl Limit {
         Self::PublishRate,
         Self::PublishRatePerIp,
         Self::ParserBytes,
+        Self::PublishBytes,
     ];
 
     /// The key under `limits`.
@@ -101,6 +106,7 @@ impl Limit {
             Self::PublishRate => "publish_rate",
             Self::PublishRatePerIp => "publish_rate_per_ip",
             Self::ParserBytes => "parser_bytes",
+            Self::PublishBytes => "publish_bytes",
         }
     }
 }
@@ -143,6 +149,8 @@ pub struct Limits {
     pub rate_addresses: usize,
     /// Bytes of requests being read and answers waiting, of all connections together.
     pub parser_bytes: usize,
+    /// Bytes of events that were published and have not arrived.
+    pub publish_bytes: usize,
     /// Bytes of a request line and its headers.
     pub head_bytes: usize,
     /// Headers of a request.
@@ -177,6 +185,7 @@ impl Default for Limits {
             publish_per_ip: Pace::default(),
             rate_addresses: 65_536,
             parser_bytes: 64 * MIB,
+            publish_bytes: 64 * MIB,
             head_bytes: 16 * KIB,
             headers: 64,
             target_bytes: 8 * KIB,

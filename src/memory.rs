@@ -3,12 +3,14 @@
 //! Honest rather than flattering: buffers that double are counted doubled, and what no limit in bytes bounds is
 //! counted by the limits that there are. docs/limits.md says what each line is.
 
-use crate::bus::Mode;
+use crate::bus::{self, Mode};
 use crate::config::Config;
 use crate::envelope::{TOPIC_BYTES, TOPICS};
 use crate::event::{Event, allocated};
 use crate::hub;
-use crate::limits::{ANSWER_BYTES, KIB, MIB, READ_BYTES, STREAM_BACKLOG_BYTES, TLS_REST_BYTES};
+use crate::limits::{
+    ANSWER_BYTES, KIB, MIB, READ_BYTES, STREAM_BACKLOG_BYTES, STREAM_REST_BYTES, TLS_REST_BYTES,
+};
 use crate::net;
 use crate::rate::Buckets;
 
@@ -34,9 +36,6 @@ const KERNEL_IDLE_BYTES: usize = 3 * KIB;
 const KERNEL_UNREAD_BYTES: usize = 128 * KIB;
 /// What the kernel keeps of unsent bytes where it sizes the buffer itself (`net.ipv4.tcp_wmem`).
 const KERNEL_UNSENT_BYTES: usize = 4 * MIB;
-/// Events on their way through Redis that are remembered: each with its text, and each shown before it came back.
-const ON_THEIR_WAY: usize = 65_536;
-
 /// How parts begin that only somebody who wants to can fill.
 const UNLESS_MEANT: &str = "if";
 
@@ -72,6 +71,8 @@ impl WorstCase {
         let at_work = limits.body_bytes.saturating_mul(BATCH_GROWTH) + 2 * READ_BYTES + ANSWER_BYTES;
         parts
             .push(part("requests being read and answers waiting (limits.parser_bytes)", limits.parser_bytes));
+        // The decoded batch that is alone may be larger, and is counted as the request at work.
+        parts.push(part("published and not arrived (limits.publish_bytes)", limits.publish_bytes));
         parts.push(part("the one request at work (limits.body_bytes, decoded)", at_work));
         let plain_stream = net::CONNECTION_BYTES + hub::CLIENT_BYTES + PLACES_BYTES;
         let connection = plain_stream.max(net::EXCHANGE_BYTES + PLACES_BYTES);
@@ -79,8 +80,8 @@ impl WorstCase {
         if config.tls.cert_file.is_some() {
             parts.push(part("TLS of them", TLS_SESSION_BYTES.saturating_mul(connections)));
             parts.push(part(
-                "if all of them send half a record of TLS and take half of another",
-                (2 * TLS_REST_BYTES).saturating_mul(connections),
+                "if all of them are streams that send half a record of TLS and take half of another",
+                (STREAM_REST_BYTES + TLS_REST_BYTES).saturating_mul(connections),
             ));
         }
         parts.push(part(
@@ -193,19 +194,15 @@ fn redis(config: &Config) -> Vec<Part> {
     let (redis, event_bytes) = (&config.redis, config.limits.event_bytes);
     // A message may be kept in two versions, and one may be over the bound.
     let spool = (redis.spool_bytes + event_bytes).saturating_mul(2) + redis.spool_events.saturating_mul(256);
-    let mut parts = vec![
+    vec![
         part("the spool (redis.spool_bytes, redis.spool_events)", spool),
-        part("messages received (redis.backlog_bytes)", 2 * (redis.backlog_bytes + event_bytes)),
+        part(
+            "messages received (redis.backlog_bytes)",
+            2 * (redis.backlog_bytes + event_bytes.saturating_mul(LINE_GROWTH)),
+        ),
         part("events remembered (redis.dedupe)", redis.dedupe.saturating_mul(96)),
-    ];
-    if config.bus.mode == Mode::Redis {
-        let each = event_bytes.saturating_mul(1 + LINE_GROWTH) + 512;
-        parts.push(part(
-            "if as many events are on their way through Redis as may be (65536 of limits.event_bytes)",
-            ON_THEIR_WAY.saturating_mul(each),
-        ));
-    }
-    parts
+        part("messages remembered until they come, or come again", bus::REMEMBERED_BYTES),
+    ]
 }
 
 /// Bytes for people: never shown as less than they are.
@@ -231,6 +228,7 @@ mod tests {
             ("history_events", total(|c| c.stream.history_events *= 2)),
             ("buffer_bytes", total(|c| c.stream.buffer_bytes *= 2)),
             ("parser_bytes", total(|c| c.limits.parser_bytes *= 2)),
+            ("publish_bytes", total(|c| c.limits.publish_bytes *= 2)),
             ("body_bytes", total(|c| c.limits.body_bytes *= 2)),
             ("event_bytes", total(|c| c.limits.event_bytes *= 2)),
             ("filters", total(|c| c.limits.filters *= 2)),

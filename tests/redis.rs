@@ -4,6 +4,8 @@
 mod common;
 #[path = "redis/connections.rs"]
 mod connections;
+#[path = "redis/memory.rs"]
+mod memory;
 #[path = "redis/metrics.rs"]
 mod metrics;
 #[path = "redis/modes.rs"]

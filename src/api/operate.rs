@@ -54,6 +54,7 @@ pub(super) fn metrics(context: &Context<'_>) -> Response {
         streams: hub.len(),
         log_bytes: log.memory_bytes(),
         log_events: log.history_len(),
+        publish_bytes: bus.held_bytes,
         redis_up: bus.is_up,
         breaker_state: bus.breaker.number(),
         spool_events: bus.spooled,
@@ -75,7 +76,11 @@ pub(super) fn stats(context: &Context<'_>) -> Response {
         "mode": context.bus.mode().name(),
         "draining": context.is_ending,
         "connections": { "streams": hub.len(), "open": gauges.connections, "shed": metrics.shed },
-        "limits": { "parser_bytes": gauges.parser_bytes, "turned_away": metrics.limited },
+        "limits": {
+            "parser_bytes": gauges.parser_bytes,
+            "publish_bytes": context.bus.held_bytes(),
+            "turned_away": metrics.limited,
+        },
         "rates": { "events_per_second": rates.events, "deliveries_per_second": rates.deliveries },
         "latency_ms": {
             "broadcast": percentiles(metrics.broadcast.recent()),

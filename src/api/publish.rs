@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::envelope;
 use crate::http::{BodyKind, Request, Response};
 use crate::intake::{Batch, BatchFormat, Error, Intake, Numbering};
-use crate::limits::SHORT_BODY_BYTES;
+use crate::limits::{Limit, SHORT_BODY_BYTES};
 use crate::metrics::Metrics;
 use crate::rate::{Over, Whose};
 use crate::scope::Scope;
@@ -58,6 +58,10 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
     {
         context.hub.metrics_mut().count_limited(over.publish_limit());
         return Decision::Respond(too_fast(&over));
+    }
+    if !context.bus.has_room(1) && !is_read_anyway(request) {
+        context.hub.metrics_mut().count_limited(Limit::PublishBytes);
+        return Decision::Respond(without_room());
     }
     let cors = context.settings.cors.headers(request);
     Decision::ReadBody(Incoming::Publish(Publishing { format, scope: grant.scope, cors }))
@@ -128,6 +132,12 @@ impl Publishing {
         self.mark(too_fast(over))
     }
 
+    /// The answer to a batch for which there is no room.
+    #[must_use]
+    pub fn without_room(&self) -> Response {
+        self.mark(without_room())
+    }
+
     fn mark(&self, response: Response) -> Response {
         cors::add(&self.cors, response)
     }
@@ -140,6 +150,12 @@ fn too_fast(over: &Over) -> Response {
         Whose::Each => "events are published faster than limits.publish_rate_per_ip allows for this address",
     };
     Response::problem(429, detail).header("Retry-After", over.retry_after().to_string())
+}
+
+/// Nothing is published, and may be tried again: in a moment what was published before has arrived.
+fn without_room() -> Response {
+    let detail = "more was published than limits.publish_bytes has room for, and has not arrived";
+    Response::problem(503, detail).header("Retry-After", "1")
 }
 
 fn problem(error: &Error) -> Response {

@@ -5,6 +5,9 @@
 //! published when the receipt comes (`poll`). Jobs for Redis leave by `poll_job`. A large batch goes its way
 //! over several turns.
 //!
+//! What was published and has not arrived takes memory whether or not its publisher is still there: `has_room` says
+//! whether a batch fits, and is to be asked before it is submitted.
+//!
 //! Never touches Redis, a thread or a clock: `redis` does, and `channel` is what lies between.
 //!
 //! In `redis` mode an event is shown when it comes back. Where it may not come back, or not soon, it is shown
@@ -57,6 +60,9 @@ use publish::Submission;
 use shown::Shown;
 use upstream::Upstream;
 
+/// Bytes of memory that is remembered at most of messages that went and came: which are ours, which came before.
+pub const REMEMBERED_BYTES: usize = own::REMEMBERED_BYTES + origins::REMEMBERED_BYTES;
+
 /// The bus.
 #[derive(Debug)]
 pub struct Bus {
@@ -67,6 +73,8 @@ pub struct Bus {
     shown: Shown,
     /// Batches on their way.
     queue: VecDeque<Submission>,
+    /// What those take.
+    queue_bytes: usize,
     own: Own,
     outbound: Outbound,
     upstream: Upstream,
@@ -86,6 +94,7 @@ impl Bus {
             random: fastrand::Rng::with_seed(seed),
             shown: Shown::default(),
             queue: VecDeque::new(),
+            queue_bytes: 0,
             own: Own::default(),
             outbound: Outbound::new(&options),
             upstream,

@@ -15,6 +15,8 @@ pub struct Options {
     pub spool_events: usize,
     /// Bytes of them.
     pub spool_bytes: usize,
+    /// Bytes of memory that events may take which were published and have not arrived.
+    pub publish_bytes: usize,
     /// Events remembered by their idempotency key; 0 remembers none.
     pub dedupe: usize,
     /// Whether the server is not ready while Redis is lost.

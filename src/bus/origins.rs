@@ -8,12 +8,18 @@
 use std::collections::HashMap;
 
 use super::recent::Recent;
+use crate::envelope::NAME_BYTES;
+use crate::event::allocated;
 use crate::id::Fingerprint;
 
 /// Numbered messages that are remembered, to know one that comes again.
 const MESSAGES: usize = 65_536;
 /// Instances whose numbers are remembered.
 const INSTANCES: usize = 1024;
+
+/// Bytes of memory that both take at most: a name of an envelope each, in a table that may be half empty.
+pub(super) const REMEMBERED_BYTES: usize = Recent::<Fingerprint>::bytes_of(MESSAGES)
+    + INSTANCES * (2 * size_of::<(Box<str>, u64)>() + allocated(NAME_BYTES));
 
 /// The largest hole: what jumps further was never numbered by one of us, or begins anew.
 const HOLE: u64 = 1 << 32;

@@ -12,14 +12,18 @@ use std::time::Duration;
 
 use super::recent::Recent;
 use crate::clock::Mono;
-use crate::event::Event;
+use crate::event::{Event, allocated};
 use crate::id::Fingerprint;
 use crate::key::Key;
 
-/// Events shown early that are remembered until they come back: those in the spool, and those on their way.
-const UNCONFIRMED: usize = 1 << 24;
+/// Events shown early that are told apart until they come back: those in the spool, and those on their way. Beyond that
+/// the oldest two become one.
+const UNCONFIRMED: usize = 1 << 18;
 /// Messages that may be to come back; beyond that the oldest are shown at once.
 const AWAITING: usize = 65_536;
+
+/// What an `Arc` keeps beside what it holds.
+const ARC_BYTES: usize = 2 * size_of::<usize>();
 
 /// How many later ones may come back before an event that was shown early.
 const OVERTAKEN: u64 = 1024;
@@ -85,6 +89,17 @@ pub(super) struct Early {
 /// Messages of ours that are told from those of an earlier life of this instance.
 const PRINTS: usize = 65_536;
 
+/// Bytes of memory that is remembered of messages at most once they were shown, in queues that may be half empty.
+pub(super) const REMEMBERED_BYTES: usize =
+    2 * UNCONFIRMED * size_of::<Unconfirmed>() + Recent::<Fingerprint>::bytes_of(PRINTS);
+
+impl Awaiting {
+    fn memory_bytes(&self) -> usize {
+        let event = self.event.as_ref().map_or(0, Event::memory_bytes);
+        size_of::<Self>() + allocated(self.text.len() + ARC_BYTES) + event
+    }
+}
+
 /// What was published here.
 #[derive(Debug)]
 pub(super) struct Own {
@@ -93,6 +108,8 @@ pub(super) struct Own {
     /// The fingerprints of the last ones.
     prints: Recent<Fingerprint>,
     awaiting: VecDeque<Awaiting>,
+    /// What those take.
+    awaiting_bytes: usize,
     unconfirmed: VecDeque<Unconfirmed>,
     answers: VecDeque<Answer>,
     /// The number of `answers[0]`.
@@ -105,6 +122,7 @@ impl Default for Own {
             numbered: 0,
             prints: Recent::new(PRINTS),
             awaiting: VecDeque::new(),
+            awaiting_bytes: 0,
             unconfirmed: VecDeque::new(),
             answers: VecDeque::new(),
             first_answer: 0,
@@ -188,7 +206,14 @@ impl Own {
         answer: u64,
         since: Mono,
     ) {
-        self.awaiting.push_back(Awaiting { seq, ticket, text, event, answer: Some(answer), since });
+        let message = Awaiting { seq, ticket, text, event, answer: Some(answer), since };
+        self.awaiting_bytes += message.memory_bytes();
+        self.awaiting.push_back(message);
+    }
+
+    /// Bytes of memory that messages take which are to come back, and publish requests that wait.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.awaiting_bytes + self.answers.len() * size_of::<Answer>()
     }
 
     /// Up to which number messages are to be shown, as too many are to come back.
@@ -224,16 +249,25 @@ impl Own {
 
     /// Takes out the first message that is to be shown, of those up to `seq`.
     pub(super) fn pop_through(&mut self, seq: u64) -> Option<Awaiting> {
-        self.awaiting.front().filter(|message| message.seq <= seq)?;
-        self.awaiting.pop_front()
+        let message = self.awaiting.pop_front_if(|message| message.seq <= seq)?;
+        self.awaiting_bytes -= message.memory_bytes();
+        Some(message)
     }
 
     /// Notes that an event was shown, at this place of the log, before it came back.
     pub(super) fn note_shown(&mut self, of: Early, start: u64) {
         if self.unconfirmed.len() == UNCONFIRMED {
-            self.unconfirmed.pop_front();
+            self.merge_oldest();
         }
         self.unconfirmed.push_back(Unconfirmed { of, start, is_due: false });
+    }
+
+    /// Has the second one stand for the first one, too: whoever goes back that far rather repeats than misses.
+    fn merge_oldest(&mut self) {
+        let first = self.unconfirmed.pop_front();
+        if let Some((first, second)) = first.zip(self.unconfirmed.front_mut()) {
+            second.start = first.start;
+        }
     }
 
     /// The message of this number came back. Gives back where the first event before it lies that was shown and
@@ -297,4 +331,24 @@ pub(super) enum Overdue {
     Answer { seq: u64, ticket: u64 },
     /// A message that Redis has, to come back.
     Return { seq: u64 },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Redis may be gone for hours, and every event is shown at once.
+    #[test]
+    fn events_shown_early_take_bounded_memory_and_the_first_is_not_forgotten() {
+        let mut own = Own::default();
+        let most = UNCONFIRMED as u64;
+        for seq in 1..=2 * most {
+            own.note_shown(Early { seq, ticket: seq, is_published: false }, 100 * seq);
+        }
+        assert_eq!(own.unconfirmed.len(), UNCONFIRMED);
+        assert_eq!(own.first_unconfirmed(), Some(100), "others may lack it");
+        assert_eq!(own.confirm(most + 1), None, "the last of those that became one came back");
+        assert_eq!(own.first_unconfirmed(), Some(100 * (most + 2)));
+        assert_eq!(own.confirm(most + 3), Some(100 * (most + 2)), "Redis has them in another order");
+    }
 }

@@ -20,6 +20,8 @@ pub(super) struct Submission {
     items: std::vec::IntoIter<Item>,
     /// The number of the next item, where they are numbered.
     next_seq: u64,
+    /// What it takes, until the last of it went its way.
+    bytes: usize,
     accepted: usize,
     appended: usize,
     dropped: usize,
@@ -38,10 +40,25 @@ impl Bus {
         self.mode.publishes().then(|| Numbering { origin: self.instance.as_str(), next })
     }
 
+    /// Bytes of memory that events take which were published and have not arrived: batches that wait, and in `redis` mode events
+    /// that are to come back.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.queue_bytes + self.own.memory_bytes()
+    }
+
+    /// Whether a batch of so many bytes fits in. One does, whatever it takes, when there is nothing else.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let held = self.held_bytes();
+        held == 0 || held.saturating_add(bytes) <= self.options.publish_bytes
+    }
+
     /// Takes a batch that the connection `key` published, numbered as `numbering` said; `poll` gives its
     /// receipt.
     pub fn submit(&mut self, key: Key, batch: Batch, now: Mono) {
-        let accepted = batch.items.len();
+        let (accepted, bytes) = (batch.items.len(), size_of::<Submission>() + batch.memory_bytes());
+        self.queue_bytes += bytes;
         let is_numbered = batch.items.first().is_some_and(|item| item.stamped.is_some());
         let next_seq = if is_numbered { self.own.take_numbers(accepted) } else { 0 };
         let waits = is_numbered && !self.mode.shows_own();
@@ -50,6 +67,7 @@ impl Bus {
             key,
             items: batch.items.into_iter(),
             next_seq,
+            bytes,
             accepted,
             appended: 0,
             dropped: 0,
@@ -102,6 +120,7 @@ impl Bus {
             self.queue.push_front(submission);
             return None;
         }
+        self.queue_bytes -= submission.bytes;
         hub.metrics_mut().map_dropped += submission.dropped as u64;
         let Submission { key, accepted, appended, answer: None, .. } = submission else {
             return self.own.poll_answered().map(|answered| self.receipt(answered, hub));

@@ -12,6 +12,12 @@ pub(super) struct Recent<T> {
 }
 
 impl<T: Copy + Eq + Hash> Recent<T> {
+    /// Bytes of memory that a set of this capacity takes at most: a queue and a hash table, each half empty.
+    #[must_use]
+    pub(super) const fn bytes_of(capacity: usize) -> usize {
+        capacity.saturating_mul(4 * size_of::<T>() + 2)
+    }
+
     /// A set of at most `capacity`; 0 knows nothing. It allocates nothing before something comes.
     #[must_use]
     pub(super) fn new(capacity: usize) -> Self {

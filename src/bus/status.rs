@@ -23,6 +23,8 @@ pub struct Status {
     pub lag: Option<Duration>,
     /// The circuit breaker around publishing.
     pub breaker: BreakerState,
+    /// Bytes of memory that events take which were published and have not arrived.
+    pub held_bytes: usize,
     /// Messages that Redis does not have yet.
     pub spooled: usize,
     /// Those of them that the publisher is busy with.
@@ -62,6 +64,7 @@ impl Bus {
                 .round_trip
                 .max(self.upstream.waits_for_canary(self.outbound.last_probe(), now)),
             breaker: self.outbound.breaker.state(),
+            held_bytes: self.held_bytes(),
             spooled: spool.len(),
             in_flight: spool.with_publisher(),
             spool_dropped: spool.dropped(),

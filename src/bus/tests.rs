@@ -11,6 +11,7 @@ use crate::hub;
 use crate::id::Fingerprint;
 use crate::intake::{Batch, Item};
 use crate::key::Key;
+use crate::limits::MIB;
 use crate::metrics::Metrics;
 
 const MANY: usize = 10_000;
@@ -172,6 +173,45 @@ fn in_redis_mode_an_event_is_shown_when_it_comes_back() {
     bench.publish(1);
     bench.carry();
     assert_eq!((bench.shown(0), bench.shown(1)), (vec![1, 2, 3], vec![1, 2, 3]));
+}
+
+#[test]
+fn what_is_published_counts_until_it_has_arrived() {
+    let mut bench = Bench::new(&[Mode::Redis]);
+    let held = |bench: &Bench| bench.nodes[0].bus.held_bytes();
+    assert_eq!(held(&bench), 0);
+    assert!(bench.nodes[0].bus.has_room(usize::MAX), "one batch, whatever it takes");
+    for _ in 0..100 {
+        bench.publish(0);
+    }
+    let each = held(&bench) / 100;
+    assert!((300..1500).contains(&each), "{each}");
+    assert!(bench.nodes[0].bus.has_room(MIB - 100 * each));
+    assert!(!bench.nodes[0].bus.has_room(MIB));
+    bench.broker.take_job(&mut bench.nodes, 0);
+    bench.nodes[0].take_report(bench.now);
+    assert!(held(&bench) > 99 * each, "Redis has one, and it is still to be shown");
+    bench.carry();
+    assert_eq!((held(&bench), bench.shown(0).len()), (0, 100));
+    // Shown by fallback, it has arrived, too.
+    bench.publish(0);
+    bench.kill_redis();
+    bench.pass(1_000);
+    assert_eq!((held(&bench), bench.shown(0).len()), (0, 101));
+}
+
+#[test]
+fn a_message_weighs_what_it_takes() {
+    let topics: Vec<Box<str>> = (0..16).map(|_| "t".repeat(256).into()).collect();
+    let audience = Audience { tenant: None, topics };
+    let event = Event { body: vec![0; 10], audience, ..Event::default() };
+    let message = crate::intake::Message {
+        event: Some(event),
+        fingerprint: Fingerprint(1),
+        origin: Some(("i".into(), 1)),
+        mark: None,
+    };
+    assert!(Inbound::Message(message).weight() > 16 * 256, "redis.backlog_bytes bounds topics, too");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::origins::{Origins, Standing};
 use super::recent::Recent;
 use crate::clock::Mono;
-use crate::event::Event;
+use crate::event::{Event, allocated};
 use crate::id::Fingerprint;
 use crate::intake::Message;
 use crate::stamp::After;
@@ -42,11 +42,14 @@ impl Inbound {
     /// Bytes that it takes while it waits, about.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let body = match self {
-            Self::Message(Message { event: Some(event), .. }) => event.body.len(),
+        let message = match self {
+            Self::Message(Message { event, origin, .. }) => {
+                let origin = origin.as_ref().map_or(0, |(instance, _)| allocated(instance.len()));
+                origin + event.as_ref().map_or(0, Event::memory_bytes)
+            }
             _ => 0,
         };
-        size_of::<Self>() + body
+        size_of::<Self>() + message
     }
 }
 

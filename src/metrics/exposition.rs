@@ -20,6 +20,8 @@ pub struct Holdings {
     pub log_bytes: u64,
     /// Events that a client may resume into.
     pub log_events: usize,
+    /// Memory of events that were published and have not arrived.
+    pub publish_bytes: usize,
     /// Whether a round trip through Redis works.
     pub redis_up: bool,
     /// 0 closed, 1 half-open, 2 open.
@@ -112,6 +114,11 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
         "Memory of requests being read and answers waiting.",
         gauges.parser_bytes as f64,
     );
+    text.gauge(
+        "ssecast_publish_bytes",
+        "Memory of events that were published and have not arrived.",
+        holdings.publish_bytes as f64,
+    );
     let by_kind = m.tls_handshakes.iter().map(|(kind, &count)| (*kind, count));
     text.counters("ssecast_tls_handshakes_total", "TLS handshakes that were finished.", "kind", by_kind);
     let by_status = m.requests.iter().map(|(status, &count)| (status.to_string(), count));
@@ -119,7 +126,11 @@ pub fn render(metrics: &Metrics, holdings: &Holdings, gauges: &Gauges, instance:
     text.redis(m, holdings, gauges);
     text.counter("ssecast_clock_skew_events_total", "Events whose ts was in the future.", m.clock_skew);
     text.counter("ssecast_loop_stalls_total", "Turns of the loop of over 100 ms.", m.loop_stalls);
-    text.gauge("ssecast_history_bytes", "Bytes that the log holds, of topics and tenants too.", holdings.log_bytes as f64);
+    text.gauge(
+        "ssecast_history_bytes",
+        "Bytes that the log holds, of topics and tenants too.",
+        holdings.log_bytes as f64,
+    );
     text.gauge("ssecast_history_events", "Events that a client may resume into.", holdings.log_events as f64);
     text.counter(
         "ssecast_log_lines_dropped_total",

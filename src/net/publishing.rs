@@ -4,6 +4,7 @@ use super::connections::Whence;
 use super::server::Server;
 use crate::api::Incoming;
 use crate::key::Key;
+use crate::limits::Limit;
 use crate::rate::Over;
 
 impl Server {
@@ -11,6 +12,9 @@ impl Server {
     pub(super) fn publish(&mut self, key: Key, body: &[u8]) {
         if let Err(over) = self.may_publish(key) {
             return self.refuse_to_publish(key, &over);
+        }
+        if !self.bus.has_room(1) {
+            return self.refuse_for_room(key);
         }
         let now = self.now;
         let Some(client) = self.connections.whence(key).map(Whence::client) else { return };
@@ -25,13 +29,27 @@ impl Server {
                 return self.respond(key, response);
             }
         };
+        let bytes = batch.memory_bytes();
+        if !self.bus.has_room(bytes) {
+            return self.refuse_for_room(key);
+        }
         if let Err(over) = self.let_publish(key, batch.items.len()) {
             return self.refuse_to_publish(key, &over);
         }
         if let Some(exchange) = self.connections.exchange_mut(key) {
-            exchange.http.lend(batch.memory_bytes());
+            exchange.http.lend(bytes);
         }
         self.bus.submit(key, batch, now.mono);
+    }
+
+    /// Too much that was published has not arrived.
+    fn refuse_for_room(&mut self, key: Key) {
+        self.hub.metrics_mut().count_limited(Limit::PublishBytes);
+        let Some(exchange) = self.connections.exchange_mut(key) else { return };
+        if let Some(Incoming::Publish(publishing)) = &exchange.incoming {
+            let response = publishing.without_room();
+            self.respond(key, response);
+        }
     }
 
     fn refuse_to_publish(&mut self, key: Key, over: &Over) {

@@ -69,6 +69,7 @@ pub(super) fn bus(config: &Config) -> bus::Options {
         liveness: redis.liveness,
         spool_events: redis.spool_events,
         spool_bytes: redis.spool_bytes,
+        publish_bytes: config.limits.publish_bytes,
         dedupe: redis.dedupe,
         required_for_ready: redis.required_for_ready,
     }

@@ -74,6 +74,7 @@ impl Node {
             liveness: Duration::from_secs(3),
             spool_events,
             spool_bytes: MIB,
+            publish_bytes: MIB,
             dedupe: 0,
             required_for_ready: true,
         };
@@ -250,5 +251,6 @@ impl Node {
             && self.waiting.is_empty()
             && self.bus.is_up(now.mono)
             && self.bus.status(now.mono).spooled == 0
+            && self.bus.held_bytes() == 0
     }
 }

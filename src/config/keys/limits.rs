@@ -84,6 +84,12 @@ const KEYS: &[Key] = &[
          head_bytes and body_bytes has to fit.",
     ),
     key(
+        "limits.publish_bytes",
+        Kind::Size(at!(limits.publish_bytes), 64 * KIB..=1024 * GIB),
+        "Memory of published events that have not arrived: that wait to go their way or, in the mode redis, to come \
+         back. Beyond that nothing more is published (503) until some of them have; a single batch always is.",
+    ),
+    key(
         "limits.head_bytes",
         Kind::Size(at!(limits.head_bytes), KIB..=MIB),
         "Bytes of a request line with its headers.",

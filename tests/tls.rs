@@ -9,10 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use common::api::{last_id, post};
@@ -21,66 +19,18 @@ use common::dir::TestDir;
 use common::events::{big_tick, tick, tick_data};
 use common::http::{Conn, compose, find, get};
 use common::installed::skipped;
-use common::server::{Server, Setup, wait_for_log};
+use common::secure::{Secure, client_of, endless_hello, hello, socket};
+use common::server::{Setup, wait_for_log};
 use common::sse::{Item, Parser};
 use common::{DEADLINE, wait_until};
 
-/// A server whose public side speaks TLS; publishing and metrics are on the admin side, in the clear.
-struct Secure {
-    server: Server,
-    admin: SocketAddr,
-    certificates: Certificates,
-}
-
 impl Secure {
-    fn start() -> Self {
-        Self::with(|setup| setup)
-    }
-
-    fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        let certificates = Certificates::new();
-        let path = |path: std::path::PathBuf| path.to_str().expect("a path of a test").to_owned();
-        let setup = Setup::new()
-            .flag("--server-admin-listen", "127.0.0.1:0")
-            .flag("--tls-cert-file", &path(certificates.server_certificate()))
-            .flag("--tls-key-file", &path(certificates.server_key()));
-        let server = change(setup).start();
-        let mut admin = None;
-        wait_until("the admin side listens", DEADLINE, || {
-            let log = server.log();
-            let rest = log.split("admin side at ").nth(1).filter(|rest| rest.contains('\n'));
-            admin = rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-            admin.is_some()
-        });
-        Self { server, admin: admin.expect("it was waited for"), certificates }
-    }
-
-    /// What a client needs that trusts the authority.
-    fn client(&self) -> ClientConfig {
-        client_of(&self.certificates, rustls::DEFAULT_VERSIONS)
-    }
-
     fn connect(&self) -> Client {
         Client::connect(self.server.addr(), Arc::new(self.client()))
     }
 
     fn publish(&self, envelope: &str) {
         last_id(&post(self.admin, envelope.as_bytes()), 1);
-    }
-
-    /// The value of one series.
-    fn metric(&self, series: &str) -> f64 {
-        let text = get(self.admin, "/metrics").text();
-        let value = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
-        value.unwrap_or_else(|| panic!("no {series}"))
-    }
-
-    fn closed(&self, reason: &str) -> f64 {
-        self.metric(&format!("ssecast_connections_closed_total{{reason=\"{reason}\"}}"))
-    }
-
-    fn wait_for_closed(&self, reason: &str, count: f64) {
-        wait_until(&format!("{count} closed for {reason}"), DEADLINE, || self.closed(reason) == count);
     }
 
     /// curl with the authority's certificate, over this server's public side.
@@ -91,19 +41,6 @@ impl Secure {
         command.arg(format!("https://{}{path}", self.server.addr()));
         command.output().expect("scripts/test installs curl")
     }
-}
-
-fn client_of(
-    certificates: &Certificates,
-    versions: &[&'static rustls::SupportedProtocolVersion],
-) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificates.authority()).expect("PEM")).expect("a certificate");
-    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(versions)
-        .expect("versions that there are")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }
 
 /// A client over a socket that waits.
@@ -202,22 +139,6 @@ impl Client {
         self.stream.read_to_end(&mut rest).expect("the end is said");
         rest
     }
-}
-
-fn socket(addr: SocketAddr) -> TcpStream {
-    let socket = TcpStream::connect(addr).expect("the server accepts");
-    socket.set_nodelay(true).expect("TCP_NODELAY");
-    socket.set_read_timeout(Some(DEADLINE)).expect("SO_RCVTIMEO");
-    socket
-}
-
-/// The first bytes of a handshake.
-fn hello(config: ClientConfig) -> Vec<u8> {
-    let name = ServerName::try_from("localhost").expect("a name");
-    let mut client = ClientConnection::new(Arc::new(config), name).expect("a client");
-    let mut hello = Vec::new();
-    client.write_tls(&mut hello).expect("a Vec takes it");
-    hello
 }
 
 /// Whether the other end closes or resets.
@@ -503,6 +424,61 @@ fn a_handshake_that_stalls_is_given_up_in_time() {
     assert!(start.elapsed() < DEADLINE);
     secure.wait_for_closed("tls-timeout", 3.0);
     secure.wait_for_closed("silent", 1.0);
+}
+
+/// Records that are not complete are held like requests that are not.
+#[test]
+fn unfinished_records_count_as_requests_do() {
+    const BUDGET: usize = 1 << 20;
+    let secure = Secure::with(|setup| {
+        setup
+            .flag("--limits-parser-bytes", &BUDGET.to_string())
+            .flag("--limits-body-bytes", "64 KiB")
+            .flag("--limits-event-bytes", "64 KiB")
+            .flag("--limits-head-timeout", "60s")
+    });
+    let held = || secure.metric("ssecast_parser_bytes");
+    // In the handshake...
+    let half: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut socket = socket(secure.server.addr());
+            socket.write_all(&endless_hello()).expect("it is taken");
+            socket
+        })
+        .collect();
+    wait_until("all of it is counted", DEADLINE, || held() >= 20.0 * 16_384.0);
+    assert!(held() < 24.0 * 16_384.0, "{}", held());
+    // ...and after it.
+    let mut client = secure.connect();
+    client.shake_hands().expect("it is served");
+    client.stream.sock.write_all(&[23, 3, 3, 0x40, 0]).expect("it is taken");
+    client.stream.sock.write_all(&[7; 16_000]).expect("it is taken");
+    wait_until("that is counted, too", DEADLINE, || held() >= 20.0 * 16_384.0 + 16_000.0);
+    drop((half, client));
+    wait_until("nothing is held", DEADLINE, || held() < 4096.0);
+
+    // More than there is room for: who holds the most goes, and the others are served.
+    let mut greedy: Vec<TcpStream> = (0..100).map(|_| socket(secure.server.addr())).collect();
+    for socket in &mut greedy {
+        let _ = socket.write_all(&endless_hello());
+        assert!(held() <= BUDGET as f64);
+    }
+    wait_until("some of them are closed", DEADLINE, || secure.closed("memory") >= 30.0);
+    assert!(held() > BUDGET as f64 / 2.0, "and no more than have to be: {}", held());
+    secure.connect().open("/events");
+}
+
+/// A stream's client has little to say, and no record that is longer.
+#[test]
+fn a_stream_holds_no_long_record() {
+    let secure = Secure::start();
+    let mut client = secure.connect().open("/events");
+    client.stream.sock.write_all(&[23, 3, 3, 0x40, 0]).expect("it is taken");
+    client.stream.sock.write_all(&[7; 3000]).expect("it is taken");
+    secure.publish(&tick(1));
+    assert_eq!(client.next(), tick_data(1), "it may still be complete in time");
+    let _ = client.stream.sock.write_all(&[7; 8000]);
+    secure.wait_for_closed("input", 1.0);
 }
 
 #[test]

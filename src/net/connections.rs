@@ -151,8 +151,9 @@ impl Connections {
 
     /// Takes note of what the connection holds now.
     pub(super) fn account(&mut self, key: Key) {
-        let Some(exchange) = self.exchange_mut(key) else { return };
-        let new = Share::of(&exchange.http);
+        let Some(connection) = self.get_mut(key) else { return };
+        let State::Http(exchange) = &mut connection.state else { return };
+        let new = Share::of(&exchange.http, &connection.transport);
         let old = std::mem::replace(&mut exchange.share, new);
         self.held.change(key, old, new);
     }
@@ -182,7 +183,11 @@ impl Connections {
     /// Asserts, where that is not too much work, that what all hold is the sum of what each does.
     pub(super) fn assert_held(&self) {
         if cfg!(debug_assertions) && self.slab.len() <= ASSERTED {
-            assert!(self.exchanges().all(|exchange| exchange.share == Share::of(&exchange.http)));
+            let is_noted = |connection: &Connection| match &connection.state {
+                State::Http(exchange) => exchange.share == Share::of(&exchange.http, &connection.transport),
+                State::Stream { .. } | State::Diagnosing(_) | State::Lingering(_) => true,
+            };
+            assert!(self.slab.iter().all(|(_, connection)| is_noted(connection)));
             let sum: usize = self.exchanges().map(|exchange| exchange.share.bytes()).sum();
             assert_eq!(sum, self.held.total());
         }

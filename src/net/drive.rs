@@ -15,7 +15,9 @@ use crate::bus::Receipt;
 use crate::http::{self, Close, CloseReason, Event, Request, Response};
 use crate::hub::{self, Subscription};
 use crate::key::Key;
-use crate::limits::{LINGER_BYTES, LINGER_TIME, Limit, STREAM_BACKLOG_BYTES, STREAM_INPUT_BYTES};
+use crate::limits::{
+    LINGER_BYTES, LINGER_TIME, Limit, STREAM_BACKLOG_BYTES, STREAM_INPUT_BYTES, STREAM_REST_BYTES,
+};
 
 /// What reading gave.
 pub(super) enum Input {
@@ -87,10 +89,12 @@ impl Server {
             Input::Broken(kind) => return self.hub.close(key, hub::CloseReason::of(kind)),
         };
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let is_readable = connection.is_readable;
+        let (is_readable, rest_bytes) = (connection.is_readable, connection.transport.rest_bytes());
         let State::Stream { input_bytes } = &mut connection.state else { return };
         *input_bytes = input_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
-        if *input_bytes as usize > STREAM_INPUT_BYTES {
+        // A record that is longer than all that it may send need not be complete to be too much.
+        let is_too_much = *input_bytes as usize > STREAM_INPUT_BYTES || rest_bytes > STREAM_REST_BYTES;
+        if is_too_much {
             self.hub.close(key, hub::CloseReason::Input);
         } else if is_readable {
             self.queue(key);
@@ -121,8 +125,9 @@ impl Server {
                     // While it waited, nothing was read.
                     connection.is_readable = true;
                     self.linger_on(key);
+                    self.connections.account(key);
                 }
-                Ok(false) => {}
+                Ok(false) => self.connections.account(key),
                 Err(error) => self.hub.close(key, hub::CloseReason::of(error.kind())),
             }
         }
@@ -363,7 +368,12 @@ impl Server {
                 Some(Close::ShutdownWrite) => self.connections.end_writing(key),
                 Some(Close::Done(reason)) => {
                     let is_late = reason == http::CloseReason::Silent;
-                    let reason = connection.transport.close_reason(is_late).unwrap_or(reason.name());
+                    let of_tls = match reason {
+                        // Whatever it was in the middle of.
+                        http::CloseReason::Memory => None,
+                        _ => connection.transport.close_reason(is_late),
+                    };
+                    let reason = of_tls.unwrap_or(reason.name());
                     self.closing.push((key, reason));
                 }
                 None => return,

@@ -1,4 +1,5 @@
-//! The memory that requests being read and answers waiting take, of all connections together.
+//! The memory that requests being read and answers waiting take, of all connections together: as HTTP, and what of it is
+//! still or already sealed where TLS is spoken.
 //!
 //! Never frees any: `guard` has who holds the most give it up.
 //!
@@ -7,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use super::transport::Transport;
 use crate::http::{self, Spare};
 use crate::key::Key;
 use crate::limits::SMALL_BYTES;
@@ -29,8 +31,11 @@ pub(super) struct Share {
 }
 
 impl Share {
-    pub(super) fn of(http: &http::Connection) -> Self {
-        let bytes = http.memory_bytes();
+    pub(super) fn of(http: &http::Connection, transport: &Transport) -> Self {
+        // What is over goes at the end of the turn, with all that it has.
+        let is_over = http.spare() == Spare::No && !http.is_awaiting_response();
+        let sealed = if is_over { 0 } else { transport.held_bytes() };
+        let bytes = http.memory_bytes() + sealed;
         Self { bytes, spare: if bytes > 0 { http.spare() } else { Spare::No } }
     }
 

@@ -24,6 +24,7 @@ pub(crate) mod port;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod scripted;
+pub(crate) mod secure;
 pub(crate) mod sentinel;
 pub(crate) mod server;
 pub(crate) mod site;

@@ -157,6 +157,22 @@ impl Transport {
         }
     }
 
+    /// Bytes of memory that it keeps of what came and is not opened, and of what is sealed and did not leave.
+    pub(super) const fn held_bytes(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Tls(tls) => tls.rest_bytes() + tls.backlog_bytes(),
+        }
+    }
+
+    /// Those of what came: a record that is not complete.
+    pub(super) const fn rest_bytes(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Tls(tls) => tls.rest_bytes(),
+        }
+    }
+
     /// Whether it is in the middle of a TLS handshake, or before it.
     pub(super) const fn is_handshaking(&self) -> bool {
         match self {

@@ -49,6 +49,11 @@ impl Session {
         self.conn.handshake_kind()
     }
 
+    /// Bytes of memory that what is left of the last time takes.
+    pub(super) const fn rest_bytes(&self) -> usize {
+        self.rest.capacity()
+    }
+
     /// Puts what is left of the last time to the front of `wire`; gives back how much that is.
     pub(super) fn put_rest(&self, wire: &mut [u8]) -> usize {
         wire[..self.rest.len()].copy_from_slice(&self.rest);

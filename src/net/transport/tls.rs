@@ -118,9 +118,14 @@ impl<S: Socket> Tls<S> {
         !self.backlog.is_empty()
     }
 
-    #[cfg(test)]
+    /// Bytes of memory that those take.
     pub(super) const fn backlog_bytes(&self) -> usize {
-        self.backlog.len()
+        self.backlog.capacity()
+    }
+
+    /// Bytes of memory that what came takes that is no whole record.
+    pub(super) const fn rest_bytes(&self) -> usize {
+        self.session.rest_bytes()
     }
 
     /// Seals and sends what the socket takes of `slices` at once, record by record; the last one may wait in part.

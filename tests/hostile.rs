@@ -18,6 +18,8 @@ mod deaf;
 mod floods;
 #[path = "hostile/giants.rs"]
 mod giants;
+#[path = "hostile/handshakes.rs"]
+mod handshakes;
 #[path = "hostile/injection.rs"]
 mod injection;
 #[path = "hostile/pipelining.rs"]

@@ -84,6 +84,11 @@ pub(crate) fn problem(response: &Response) -> Value {
 
 /// The server still serves.
 pub(crate) fn assert_alive(server: &Server) {
-    let response = get(server.addr(), "/healthz");
+    assert_alive_at(server.addr());
+}
+
+/// The same at another address of it.
+pub(crate) fn assert_alive_at(addr: SocketAddr) {
+    let response = get(addr, "/healthz");
     assert_eq!(response.status, 200, "{:?}", response.text());
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::param::page_size;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::common::api::assert_alive;
+use crate::common::api::assert_alive_at;
 use crate::common::http::{Conn, compose};
 use crate::common::server::Server;
 use crate::common::{DEADLINE, wait_until};
@@ -29,6 +30,8 @@ pub(crate) fn among_others() -> RwLockReadGuard<'static, ()> {
 
 /// What the server held before an attack.
 pub(crate) struct Watch {
+    /// Where it is asked, in the clear.
+    asked: SocketAddr,
     descriptors: usize,
     resident: usize,
 }
@@ -36,18 +39,23 @@ pub(crate) struct Watch {
 impl Watch {
     /// Looks at a server that has no clients.
     pub(crate) fn begin(server: &Server) -> Self {
+        Self::begin_at(server, server.addr())
+    }
+
+    /// The same, where it is asked at this address, which takes no TLS.
+    pub(crate) fn begin_at(server: &Server, asked: SocketAddr) -> Self {
         let descriptors = descriptors(server);
         // What it needs for any request at all is no cost of the attack.
-        assert_alive(server);
+        assert_alive_at(asked);
         wait_until("the first request is over", DEADLINE, || self::descriptors(server) <= descriptors);
-        Self { descriptors, resident: resident(server) }
+        Self { asked, descriptors, resident: resident(server) }
     }
 
     /// The server is healthy, has its descriptors back, and holds at most so many bytes more.
     pub(crate) fn end(&self, server: &Server, bytes: usize) {
         // First: at its cap it may turn this away as well until it has seen that the others are gone.
         self.settle(server);
-        assert_alive(server);
+        assert_alive_at(self.asked);
         self.settle(server);
         self.holds_at_most(server, bytes);
     }
@@ -107,9 +115,22 @@ pub(crate) fn may_open(descriptors: u64) -> bool {
     is_enough
 }
 
+/// A client that behaves.
+pub(crate) trait Polite {
+    /// Asks, waits, and says whether it was answered as it should be.
+    fn ask(&mut self) -> bool;
+}
+
+impl Polite for Conn {
+    fn ask(&mut self) -> bool {
+        self.send(&compose("GET", "/healthz", &[], b""));
+        self.read_response("GET").status == 200
+    }
+}
+
 /// Clients that behave, on connections that they keep.
-pub(crate) struct Others {
-    conns: Vec<Conn>,
+pub(crate) struct Others<C = Conn> {
+    conns: Vec<C>,
 }
 
 /// How promptly they were served.
@@ -130,18 +151,28 @@ impl fmt::Debug for Prompt {
 impl Others {
     /// Connects them.
     pub(crate) fn connect(server: &Server, count: usize) -> Self {
-        Self { conns: (0..count).map(|_| Conn::open(server.addr())).collect() }
+        Self::connect_to(server.addr(), count)
+    }
+
+    /// Connects them to this address.
+    pub(crate) fn connect_to(addr: SocketAddr, count: usize) -> Self {
+        Self::of((0..count).map(|_| Conn::open(addr)).collect())
+    }
+}
+
+impl<C: Polite> Others<C> {
+    /// Those that are connected.
+    pub(crate) const fn of(conns: Vec<C>) -> Self {
+        Self { conns }
     }
 
     /// Each of them asks so many times, one after another, and is answered.
     pub(crate) fn ask(&mut self, times: usize) -> Prompt {
-        let request = compose("GET", "/healthz", &[], b"");
         let mut took = Vec::with_capacity(times * self.conns.len());
         for _ in 0..times {
             for conn in &mut self.conns {
                 let start = Instant::now();
-                conn.send(&request);
-                assert_eq!(conn.read_response("GET").status, 200);
+                assert!(conn.ask());
                 took.push(start.elapsed());
             }
         }

@@ -40,8 +40,8 @@ impl Bus {
         self.mode.publishes().then(|| Numbering { origin: self.instance.as_str(), next })
     }
 
-    /// Bytes of memory that events take which were published and have not arrived: batches that wait, and in `redis` mode events
-    /// that are to come back.
+    /// Bytes of memory that events take which were published and have not arrived: batches that wait, and in `redis`
+    /// mode events that are to come back.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.queue_bytes + self.own.memory_bytes()

@@ -1,5 +1,5 @@
-//! The memory that requests being read and answers waiting take, of all connections together: as HTTP, and what of it is
-//! still or already sealed where TLS is spoken.
+//! The memory that requests being read and answers waiting take, of all connections together, what is still or already
+//! sealed included.
 //!
 //! Never frees any: `guard` has who holds the most give it up.
 //!

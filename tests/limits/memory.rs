@@ -18,6 +18,7 @@ buffer_bytes = \"64 KiB\"
 [limits]
 connections = 300
 parser_bytes = \"2 MiB\"
+publish_bytes = \"2 MiB\"
 body_bytes = \"256 KiB\"
 event_bytes = \"64 KiB\"
 accept_rate_per_ip = 100000
@@ -53,7 +54,7 @@ fn the_worst_case_is_printed_and_adds_up() {
     assert!(lines[total + 1].0 < all && lines[total + 2].1.contains("kernel"), "{lines:?}");
     let again = Setup::bare().arg("check").config(&finished.stdout).run();
     assert_eq!((again.code, told(&again.stdout)), (Some(0), lines), "it is still a configuration");
-    for (mode, more) in [("redis", "on their way through Redis"), ("dual", "the spool")] {
+    for (mode, more) in [("redis", "messages remembered"), ("dual", "the spool")] {
         let finished = Setup::bare().arg("check").config(LIMITS).flag("--mode", mode).run();
         assert!(told(&finished.stdout).iter().any(|(_, what)| what.contains(more)), "{mode}");
     }

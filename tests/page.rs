@@ -182,14 +182,18 @@ fn a_killed_server_is_waited_for_and_what_comes_next_is_seen() {
     };
     let server = start();
     let mut browser = Browser::start();
+    browser.view(VIEWS[2]);
     browser.open(server.addr());
     publish(&server, &order_created("before"));
     wait_for_rows(&mut browser, 1);
     assert_eq!(browser.problems(), Vec::<String>::new());
+    let bar = "document.querySelector('.bar').offsetHeight";
+    let height = browser.eval(bar);
 
     // SIGKILL.
     drop(server);
     browser.wait_for("it reconnects", &format!("{STATE}.state === 'waiting'"));
+    assert_eq!(browser.eval(bar), height, "what is below jumps on a telephone");
     let text = browser.text("#connection-text");
     assert!(text.starts_with("Reconnecting in ") && text.ends_with(" s"), "{text}");
     browser.wait_for("it says so on the list", &format!("({MARKS})[0] === 'Connection lost'"));
@@ -200,6 +204,7 @@ fn a_killed_server_is_waited_for_and_what_comes_next_is_seen() {
     // Another process has other ids: this one says that it cannot know what was missed.
     browser.wait_for("it says how it went on", &format!("{STATE}.resumed === 'gap'"));
     assert_eq!(browser.text("#connection-text"), "Live, resumed with a gap");
+    assert_eq!(browser.eval(bar), height, "what is below jumps on a telephone");
     publish(&server, &order_created("after"));
     wait_for_rows(&mut browser, 2);
     let marks = marks(&mut browser);
@@ -335,6 +340,24 @@ fn many_events_leave_the_list_bounded_and_pausing_holds_it_still() {
 }
 
 #[test]
+fn the_charts_say_how_high_they_go_and_what_is_older_than_is_measured() {
+    if skipped("Chromium") {
+        return;
+    }
+    let server = Server::start();
+    let mut browser = Browser::start();
+    browser.open(server.addr());
+    let peak = |tile: &str| format!("document.querySelector('#tile-{tile} .peak').textContent");
+    browser.wait_for("a stream", &format!("{} === 'peak 1'", peak("streams")));
+    assert_eq!(browser.eval(&peak("latency")), "", "nothing was measured yet");
+    publish(&server, r#"{"eventType":"e","id":"1","payload":1,"ts":"2016-09-04T21:15:06Z"}"#);
+    browser.wait_for("its age", &format!("{} === 'peak over 1 h'", peak("latency")));
+    assert_eq!(browser.text("#tile-latency .value"), "over 1");
+    assert_eq!(browser.text("#tile-latency .unit"), "h");
+    assert_eq!(browser.problems(), Vec::<String>::new());
+}
+
+#[test]
 fn a_token_is_asked_for_and_sent() {
     if skipped("Chromium") {
         return;
@@ -345,6 +368,7 @@ fn a_token_is_asked_for_and_sent() {
     browser.goto(server.addr());
     browser.wait_for("it does not go on", &format!("{STATE}.state === 'stopped'"));
     assert!(browser.text("#notice-text").contains("needs a token"));
+    assert!(browser.text("#empty").contains("Not connected yet"));
     browser.click("#publish");
     browser.wait_for("the answer", "document.getElementById('answer').textContent.startsWith('401: ')");
 

@@ -3,7 +3,7 @@
 import { makeSvg } from "./dom.js"
 
 /** Values that are shown. */
-const POINTS = 90
+export const POINTS = 90
 const WIDTH = 300
 const HEIGHT = 56
 /** Room for the stroke at the top. */
@@ -39,13 +39,14 @@ export class Chart {
     this.#draw()
   }
 
-  /** The largest value that is shown. */
+  /** The largest value that is shown; `null` where none is. */
   get max() {
-    return Math.max(0, ...this.#series.flat().filter((value) => value !== null))
+    const values = this.#series.flat().filter((value) => value !== null)
+    return values.length ? Math.max(...values) : null
   }
 
   #draw() {
-    const top = Math.max(this.max, this.least)
+    const top = Math.max(this.max ?? 0, this.least)
     this.#series.forEach((values, index) => {
       const { line, area } = this.#lines[index]
       const runs = runsOf(values).map((run) => run.map(([at, value]) => pointOf(at, values.length, value / top)))

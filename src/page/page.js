@@ -56,6 +56,7 @@ function showConnection(state) {
   const element = byId('connection')
   element.dataset.state = state.name
   byId('reconnect').hidden = state.name !== 'waiting'
+  showEmpty(state.name === 'live')
   clearInterval(showConnection.timer)
   if (state.name === 'waiting') {
     const show = () => {
@@ -78,6 +79,13 @@ function showConnection(state) {
   } else {
     showLive(state)
   }
+}
+
+/** What the list says as long as nothing is on it. */
+function showEmpty(isLive) {
+  say(byId('empty-title'), isLive ? 'Quiet so far' : 'Not connected yet')
+  const when = isLive ? 'the moment they are published' : 'once the stream is open'
+  say(byId('empty-text'), `Events show up here ${when}.`)
 }
 
 function showLive({ away, requested, hasGap }) {

@@ -1,7 +1,7 @@
 // What `/stats` says: four charts, the state of the bus, and the facts about the server.
 
 import { Refused, askJson } from "./api.js"
-import { Chart } from "./chart.js"
+import { Chart, POINTS } from "./chart.js"
 import { byId, make, say } from "./dom.js"
 import { textOf } from "./row.js"
 
@@ -12,8 +12,22 @@ const MANY_STREAMS = 5000
 
 const count = (value) => value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })
 
+/** What the server measures is cut off here: an event may be older. */
+const LONGEST_MS = 3_600_000
+
 /** A latency that the server measured, which may be less than a millisecond. */
-const latency = (ms) => (ms === null ? '–' : ms < 10 ? `${ms.toFixed(1)} ms` : textOf(ms))
+function latency(ms) {
+  if (ms === null) return '–'
+  if (ms >= LONGEST_MS) return 'over 1 h'
+  return ms < 10 ? `${ms.toFixed(1)} ms` : textOf(ms)
+}
+
+/** A latency as a value and its unit. */
+function latencyParts(ms) {
+  const text = latency(ms)
+  const at = text.lastIndexOf(' ')
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]
+}
 
 /** A number of bytes as people say it. */
 function bytes(value) {
@@ -30,34 +44,38 @@ function duration(seconds) {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`
 }
 
-/** Each tile: how many lines its chart has, the least value at its top, what it shows and says. */
+/** Each tile: how many lines its chart has, the least value at its top, what it shows and says, and its peak. */
 const TILES = {
   deliveries: {
     lines: 1,
     least: 1,
     values: ({ rates }) => [rates.deliveries_per_second],
     show: ({ rates }) => [count(rates.deliveries_per_second), '/s', `${count(rates.events_per_second)} events/s`],
+    peak: count,
   },
   streams: {
     lines: 1,
     least: 1,
     values: ({ connections }) => [connections.streams],
     show: ({ connections }) => [count(connections.streams), '', `${count(connections.open)} connections`],
+    peak: count,
   },
   latency: {
     lines: 2,
     least: 1,
     values: ({ latency_ms: { broadcast } }) => [broadcast.p99, broadcast.p50],
     show: ({ latency_ms: { broadcast } }) => [
-      ...`${latency(broadcast.p50)} `.split(' ').slice(0, 2),
+      ...latencyParts(broadcast.p50),
       broadcast.p99 === null ? 'median, last minute' : `median · p99 ${latency(broadcast.p99)}`,
     ],
+    peak: latency,
   },
   lag: {
     lines: 1,
     least: 1024,
     values: ({ lag }) => [lag.max_bytes],
     show: ({ lag }) => [...bytes(lag.max_bytes), lag.clients ? `most · ${count(lag.clients)} behind` : 'nobody is behind'],
+    peak: (value) => bytes(value).join(' '),
   },
 }
 
@@ -72,6 +90,7 @@ export class Stats {
     for (const [name, tile] of Object.entries(TILES)) {
       const figure = byId(`tile-${name}`).querySelector('.chart')
       this.#charts[name] = new Chart(figure, tile.lines, tile.least)
+      byId(`tile-${name}`).querySelector('.peak').title = `The top of the chart, which shows the last ${POINTS} values`
     }
     this.#ask()
     document.addEventListener('visibilitychange', () => document.hidden || this.#askNow())
@@ -113,6 +132,8 @@ export class Stats {
       say(element.querySelector('.value'), value)
       say(element.querySelector('.unit'), unit)
       say(element.querySelector('.note'), note)
+      const { max } = this.#charts[name]
+      say(element.querySelector('.peak'), max ? `peak ${tile.peak(max)}` : '')
     }
     showStates(stats)
     showFacts(stats)
@@ -158,16 +179,17 @@ function showFacts(stats) {
     redis && ['Waiting for Redis', `${count(redis.publisher.spooled)} events`],
     redis && ['Behind Redis', `${count(redis.subscriber.backlog)} messages`],
     last && ['Last event', last.event],
-    last?.trace_id && ['Last trace', last.trace_id],
+    last?.trace_id && ['Last trace', last.trace_id, 'code'],
   ]
   const list = byId('facts')
   const rows = facts.filter(Boolean)
   if (list.childElementCount !== rows.length) {
     list.replaceChildren(...rows.map(() => make('div', {}, make('dt', {}), make('dd', {}))))
   }
-  rows.forEach(([name, value], at) => {
+  rows.forEach(([name, value, manner = ''], at) => {
     const [term, description] = list.children[at].children
     say(term, name)
     say(description, value)
+    description.className = manner
   })
 }

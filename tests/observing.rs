@@ -18,6 +18,7 @@ const ALERTS: &str = include_str!("../packaging/prometheus/alerts.yml");
 const ALERT_TESTS: &str = include_str!("../packaging/prometheus/alerts.test.yml");
 const DASHBOARD: &str = include_str!("../packaging/grafana/ssecast.json");
 const RUNBOOK: &str = include_str!("../docs/runbook.md");
+const METRICS: &str = include_str!("../docs/metrics.md");
 
 /// What Prometheus itself adds.
 const OF_PROMETHEUS: [&str; 1] = ["up"];
@@ -259,12 +260,22 @@ fn each_alert_is_tested_both_ways_and_leads_to_its_section_of_the_runbook() {
 fn table(heading: &str) -> BTreeSet<String> {
     let section = RUNBOOK.split(&format!("\n## {heading}\n")).nth(1);
     let section = section.unwrap_or_else(|| panic!("docs/runbook.md has no ## {heading}"));
-    let section = section.split("\n## ").next().expect("a section");
-    section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-        .map(|(name, _)| name.to_owned())
-        .collect()
+    first_columns(section.split("\n## ").next().expect("a section"))
+}
+
+/// The names in the first columns of all tables of a text.
+fn first_columns(text: &str) -> BTreeSet<String> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    rows.map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn each_metric_is_explained_and_no_other() {
+    let exposition = exposition();
+    let types = exposition.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let given: BTreeSet<String> = types.map(str::to_owned).collect();
+    assert!(given.len() > 40, "{given:?}");
+    assert_eq!(first_columns(METRICS), given, "docs/metrics.md");
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Scene {
 
     /// Runs `tabs.mjs`.
     fn tabs(&self, origin: &str, tabs: usize, events: usize, pause: Duration) -> std::process::Output {
-        let mut node = Command::new("node");
+        let mut node = node();
         node.arg(in_project("tests/proxies/tabs.mjs")).arg(origin);
         node.args([tabs.to_string(), events.to_string(), pause.as_millis().to_string()]);
         node.env("CA", self.front.certificates().authority());
@@ -139,11 +139,19 @@ impl Scene {
         let script = dir.write("sources.mjs", &script);
         let modules = in_project("tests/clients/node/node_modules");
         std::os::unix::fs::symlink(modules, dir.path().join("node_modules")).expect("a link");
-        let mut node = Command::new("node");
+        let mut node = node();
         node.arg(script).arg(format!("{}/events", self.front.origin())).arg(count.to_string());
         node.env("NODE_EXTRA_CA_CERTS", self.front.certificates().authority());
         Running::start(node)
     }
+}
+
+/// Node, for a script that comes by `localhost`: before version 20 it tries one address only, and a Debian machine lists
+/// `::1` for that name, where no proxy of these tests listens.
+fn node() -> Command {
+    let mut node = Command::new("node");
+    node.arg("--dns-result-order=ipv4first");
+    node
 }
 
 /// Starts a server on a port.

@@ -300,6 +300,21 @@ fn servers_list_the_client(kind: Kind) {
     assert!(address.starts_with("127.0.0.9"), "{listed}");
 }
 
+/// What docs/proxies.md has an operator ask: the probes come one by one.
+fn the_way_is_diagnosed(kind: Kind) {
+    let scene = Scene::new(kind, &[], &[]);
+    let mut curl = scene.front.curl();
+    curl.args(["--no-buffer", "--write-out", "\n%{http_code} %{time_starttransfer} %{time_total}"]);
+    curl.arg(format!("{}/diagnose", scene.front.origin()));
+    let output = Running::start(curl).succeed(DEADLINE);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let (probes, measured) = said.trim_end().rsplit_once('\n').expect("what curl measured comes last");
+    let measured: Vec<f64> = measured.split(' ').map(|number| number.parse().expect("a number")).collect();
+    let &[status, first, last] = measured.as_slice() else { panic!("{measured:?}") };
+    assert!(probes.contains("event: end") && status == 200.0, "{said}");
+    assert!(last - first > 1.0, "all of it came at once, {first} to {last} s after it was asked for");
+}
+
 /// A real browser with 20 streams on one page: over HTTP/1.1 it would open six.
 fn a_browser_has_twenty_tabs(kind: Kind) {
     let scene = Scene::new(kind, &[], &[]);
@@ -343,6 +358,7 @@ macro_rules! proxy {
             the_end_of_a_server_is_survived,
             servers_learn_the_address,
             servers_list_the_client,
+            the_way_is_diagnosed,
             a_browser_has_twenty_tabs
         );
     };

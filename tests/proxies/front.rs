@@ -150,7 +150,7 @@ impl Kind {
             Self::Caddy => {
                 let site = format!("https://localhost:{port}");
                 // Compression for the whole site, which must not reach streams.
-                let config = config.replacen("handle /events", "encode gzip\n\thandle /events", 1);
+                let config = config.replacen("@streams path", "encode gzip\n\t@streams path", 1);
                 write("Caddyfile", &format!("{CADDY}{}", config.replace("events.example", &site)));
                 let mut caddy = program("caddy");
                 caddy.args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"]);

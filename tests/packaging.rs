@@ -322,6 +322,31 @@ fn what_the_package_is_made_of_is_there() {
     }
 }
 
+/// What packaging/Dockerfile sets, and what docs/install.md says to change: both start.
+#[test]
+fn the_image_starts_as_it_is_and_as_the_documentation_has_it_changed() {
+    let file = include_str!("../packaging/Dockerfile").replace(CONTINUED, "");
+    let line = file.lines().find_map(|line| line.strip_prefix("ENV ")).expect("the image sets variables");
+    let set: Vec<(&str, &str)> = line.split_whitespace().filter_map(|pair| pair.split_once('=')).collect();
+    assert!(set.iter().any(|(name, _)| *name == "SSECAST_AUTH_OPEN_PUBLISH"), "{set:?}");
+    let config = in_project("packaging/ssecast.toml");
+    let check = |changes: &[(&str, &str)]| {
+        let mut command = Command::new(BINARY);
+        command.arg("check").envs(set.iter().copied()).env("SSECAST_CONFIG", &config);
+        let output = command.envs(changes.iter().copied()).output().expect("the program starts");
+        (output.status.code(), said(&output))
+    };
+    let admin = ("SSECAST_SERVER_ADMIN_LISTEN", "0.0.0.0:9090");
+    let tokens = ("SSECAST_AUTH_PUBLISH_TOKENS", "a-token-of-this-test-7f3c9a");
+    let closed = ("SSECAST_AUTH_OPEN_PUBLISH", "false");
+    for changes in [vec![], vec![tokens, closed], vec![admin], vec![admin, tokens, closed]] {
+        let (code, said) = check(&changes);
+        assert_eq!(code, Some(0), "{changes:?}: {said}");
+    }
+    // Other containers reach it there.
+    assert_eq!(check(&[admin, closed]).0, Some(2));
+}
+
 /// What a shell complains about.
 fn syntax_of(script: &Path) -> String {
     said(&Command::new("sh").arg("-n").arg(script).output().expect("a shell is there"))

@@ -355,10 +355,17 @@ pub(crate) fn describe(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         Category::Eof => "it ends too early",
         Category::Data => "it is a value of another type",
-        // What was expected, in the parser's fixed words.
-        Category::Syntax | Category::Io => text.split(" at line ").next().unwrap_or_default(),
+        // What was expected, in the parser's fixed words; its "ident" is one of `true`, `false` and `null`.
+        Category::Syntax | Category::Io => match text.split(" at line ").next().unwrap_or_default() {
+            "expected ident" => "expected value",
+            what => what,
+        },
     };
-    format!("{what} (line {}, column {})", error.line(), error.column())
+    // An envelope is mostly one line, of a text that has lines of its own.
+    match (error.line(), error.column()) {
+        (1, column) => format!("{what} (column {column})"),
+        (line, column) => format!("{what} (line {line}, column {column})"),
+    }
 }
 
 #[cfg(test)]

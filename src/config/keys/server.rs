@@ -20,8 +20,8 @@ const KEYS: &[Key] = &[
         "server.admin_listen",
         Kind::Endpoint(at!(server.admin_listen)),
         "Where publishing, metrics, health and administration are, such as 127.0.0.1:9090 or \
-         unix:/run/ssecast/admin.sock. The address of server.listen then has the streams only, and all else is 404 \
-         there. When empty, everything is there.",
+         unix:/run/ssecast/admin.sock. The address of server.listen then has the streams and /diagnose only, and all \
+         else is 404 there. When empty, everything is there.",
     ),
     fixed(
         "server.admin_socket_mode",

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::common::api::metric;
 use super::common::http::{Response, get};
 use super::common::redis::Redis;
-use super::common::server::{Server, Setup};
+use super::common::server::{Server, Setup, wait_for_log};
 use super::common::{DEADLINE, wait_until};
 use super::health::Health;
 use super::publishers::{Accepted, By, Ledger, publish_by_http, publish_by_redis};
@@ -255,6 +255,17 @@ impl Bench {
         }
     }
 
+    /// Waits until both servers have Redis back: their streams had a gap after that moment, and they are ready.
+    pub(crate) fn wait_until_back(&self, since: Instant, within: Duration) {
+        self.wait_for_gaps(since, within);
+        self.wait_until_ready();
+    }
+
+    /// Waits until both logs say this.
+    pub(crate) fn wait_for_logs(&self, text: &str) {
+        self.nodes.iter().for_each(|node| wait_for_log(node, 0, text));
+    }
+
     /// Waits until a metric of a server has this value.
     pub(crate) fn wait_for_metric(&self, node: usize, name: &str, value: f64) {
         wait_until(&format!("{name} of server {node} is {value}"), DEADLINE, || {
@@ -270,6 +281,13 @@ impl Bench {
                 stream.look(|record| record.seen.contains(&number))
             });
         }
+    }
+
+    /// The fault that began at that moment is over, and both streams were told: then as `verify`.
+    pub(crate) fn verify_told(self, since: Instant) -> Outcome {
+        self.wait_for_gaps(since, DEADLINE);
+        self.let_flow();
+        self.verify()
     }
 
     /// The fault is over: everything works again, and what was promised was kept.

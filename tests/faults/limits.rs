@@ -21,33 +21,27 @@ fn redis_has_too_many_clients() {
     assert_eq!(redis.kill_clients("pubsub"), 2);
     redis.kill_clients("normal");
     bench.expect_lost(start);
-    for node in &bench.nodes {
-        wait_until("the log says why", DEADLINE, || node.log().contains("max number of clients"));
-    }
+    bench.wait_for_logs("max number of clients");
     redis.command(&["CONFIG", "SET", "maxclients", "1000"]);
     drop(others);
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.let_flow();
-    bench.verify();
+    bench.verify_told(start);
 }
 
 #[test]
 fn redis_pauses_all_its_clients() {
-    let redis = Redis::start();
-    let bench = Plan::at(&redis).start();
-    let start = Instant::now();
-    redis.command(&["CLIENT", "PAUSE", "3000", "ALL"]);
-    bench.expect_lost(start);
-    bench.let_flow();
-    bench.verify();
+    pause("ALL");
 }
 
 #[test]
 fn redis_pauses_all_that_write() {
+    pause("WRITE");
+}
+
+fn pause(whom: &str) {
     let redis = Redis::start();
     let bench = Plan::at(&redis).start();
     let start = Instant::now();
-    redis.command(&["CLIENT", "PAUSE", "3000", "WRITE"]);
+    redis.command(&["CLIENT", "PAUSE", "3000", whom]);
     bench.expect_lost(start);
     bench.let_flow();
     bench.verify();
@@ -73,8 +67,7 @@ fn the_connections_of_subscribers_are_killed() {
     for _ in 0..3 {
         let start = Instant::now();
         assert_eq!(redis.kill_clients("pubsub"), 2);
-        bench.wait_for_gaps(start, Duration::from_secs(1));
-        bench.wait_until_ready();
+        bench.wait_until_back(start, Duration::from_secs(1));
         bench.let_flow();
     }
     bench.verify();

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::bench::Plan;
+use super::common::DEADLINE;
 use super::common::proxy::{Direction, FaultProxy};
 use super::common::redis::Redis;
-use super::common::{DEADLINE, wait_until};
 use super::publishers::By;
 
 #[test]
@@ -32,10 +32,7 @@ fn black_hole(direction: Direction) {
     bench.expect_lost(start);
     // While messages still come, the subscription is as good as ever.
     if direction != Direction::ToServer {
-        for node in &bench.nodes {
-            let is_given_up = || node.log().contains("not subscribed to Redis");
-            wait_until("the subscription is given up", DEADLINE, is_given_up);
-        }
+        bench.wait_for_logs("not subscribed to Redis");
     }
     proxy.thaw();
     if direction != Direction::ToServer {
@@ -53,8 +50,7 @@ fn all_connections_are_reset() {
     for _ in 0..3 {
         let start = Instant::now();
         proxy.reset();
-        bench.wait_for_gaps(start, DEADLINE);
-        bench.wait_until_ready();
+        bench.wait_until_back(start, DEADLINE);
         bench.let_flow();
     }
     bench.verify();
@@ -70,9 +66,7 @@ fn a_reset_while_nothing_can_be_connected_to() {
     proxy.reset();
     bench.expect_lost(start);
     proxy.refuse(false);
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.let_flow();
-    bench.verify();
+    bench.verify_told(start);
 }
 
 #[test]

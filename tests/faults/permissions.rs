@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::bench::{Bench, LIVENESS, Plan};
+use super::common::DEADLINE;
 use super::common::redis::{Redis, RedisSetup};
-use super::common::{DEADLINE, wait_until};
 use super::publishers::By;
 
 /// The rules of docs/redis.md.
@@ -30,8 +30,8 @@ fn a_wrong_password_that_becomes_the_right_one() {
     let url = format!("redis://:seCret@{}", redis.address());
     let bench = Plan::at(&redis).urls(&url, &url).start_unready();
     bench.expect_lost(Instant::now());
+    bench.wait_for_logs("invalid username-password pair");
     for node in &bench.nodes {
-        wait_until("the log says why", DEADLINE, || node.log().contains("invalid username-password pair"));
         assert!(!node.log().contains("seCret"), "a password in the log: {}", node.log());
     }
     redis.command(&["CONFIG", "SET", "requirepass", "seCret"]);
@@ -59,9 +59,7 @@ fn publishing_is_forbidden_for_a_while() {
     let start = Instant::now();
     allow(&redis, &["-publish"]);
     bench.expect_lost(start);
-    for node in &bench.nodes {
-        wait_until("the breaker opens", DEADLINE, || node.log().contains("Redis takes no messages"));
-    }
+    bench.wait_for_logs("Redis takes no messages");
     allow(&redis, &["+publish"]);
     bench.wait_until_ready();
     bench.let_flow_by(By::Redis, DEADLINE);
@@ -86,8 +84,7 @@ fn the_channel_is_forbidden_for_a_while() {
     allow(&redis, &["resetchannels", "&ssecast.canary.*"]);
     bench.expect_lost(start);
     allow(&redis, &["&orders.events"]);
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.wait_until_ready();
+    bench.wait_until_back(start, DEADLINE);
     bench.let_flow_by(By::Redis, DEADLINE);
     bench.verify();
 }
@@ -98,15 +95,10 @@ fn without_its_canary_a_server_is_ready_and_says_so() {
     let mut redis = RedisSetup::new().acl(&format!("user node {rules}")).start();
     let url = format!("redis://node:secret@{}", redis.address());
     let bench = Plan::at(&redis).urls(&url, &url).start();
-    for node in &bench.nodes {
-        let says_so = || node.log().contains("Redis does not let us subscribe to our canary");
-        wait_until("the log says so", DEADLINE, says_so);
-    }
+    bench.wait_for_logs("Redis does not let us subscribe to our canary");
     let start = Instant::now();
     redis.kill();
     bench.expect_lost(start);
     redis.restart();
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.let_flow();
-    bench.verify();
+    bench.verify_told(start);
 }

@@ -16,8 +16,7 @@ fn redis_is_killed_and_comes_back() {
         redis.kill();
         bench.expect_lost(start);
         redis.restart();
-        bench.wait_for_gaps(start, DEADLINE);
-        bench.wait_until_ready();
+        bench.wait_until_back(start, DEADLINE);
         bench.let_flow();
     }
     bench.verify();
@@ -31,9 +30,7 @@ fn redis_is_restarted_by_its_operator() {
     redis.shutdown();
     bench.expect_lost(start);
     redis.restart();
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.let_flow();
-    bench.verify();
+    bench.verify_told(start);
 }
 
 #[test]
@@ -44,15 +41,9 @@ fn redis_hangs_for_longer_than_it_may() {
     redis.pause();
     bench.expect_lost(start);
     // Until the subscribers have given up, too.
-    for node in &bench.nodes {
-        wait_until("the subscription is given up", DEADLINE, || {
-            node.log().contains("not subscribed to Redis")
-        });
-    }
+    bench.wait_for_logs("not subscribed to Redis");
     redis.resume();
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.let_flow();
-    bench.verify();
+    bench.verify_told(start);
 }
 
 #[test]
@@ -103,7 +94,5 @@ fn a_redis_that_loads_its_data_is_waited_for() {
     redis.restart();
     wait_until("Redis loads", DEADLINE, || redis.info("loading").as_deref() == Some("1"));
     wait_until("Redis has loaded", DEADLINE, || redis.info("loading").as_deref() == Some("0"));
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.let_flow();
-    bench.verify();
+    bench.verify_told(start);
 }

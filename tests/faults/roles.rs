@@ -21,8 +21,7 @@ fn a_master_becomes_a_replica_and_a_master_again() {
     bench.expect_lost(start);
     bench.assert_stays_unready(2 * LIVENESS);
     redis.promote();
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.wait_until_ready();
+    bench.wait_until_back(start, DEADLINE);
     bench.set_service(Some(redis.address()));
     bench.let_flow_by(By::Redis, DEADLINE);
     bench.let_flow();
@@ -47,8 +46,7 @@ fn servers_follow_a_failover_by_sentinel() {
     bench.set_service(None);
     let start = Instant::now();
     sentinel.failover();
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.wait_until_ready();
+    bench.wait_until_back(start, DEADLINE);
     bench.set_service(Some(replica.address()));
     bench.let_flow_by(By::Redis, DEADLINE);
     bench.let_flow();
@@ -65,8 +63,7 @@ fn servers_follow_when_the_master_dies() {
     let start = Instant::now();
     master.kill();
     bench.expect_lost(start);
-    bench.wait_for_gaps(start, DEADLINE);
-    bench.wait_until_ready();
+    bench.wait_until_back(start, DEADLINE);
     bench.set_service(Some(replica.address()));
     bench.let_flow();
     bench.verify();
@@ -104,8 +101,7 @@ impl Split {
     fn verify_healed(self, start: Instant) {
         let is_healed = || self.masters[1].subscribers("orders.events") == 2;
         wait_until("the subscribers come to the second master", DEADLINE, is_healed);
-        self.bench.wait_for_gaps(start, DEADLINE);
-        self.bench.wait_until_ready();
+        self.bench.wait_until_back(start, DEADLINE);
         self.bench.set_service(Some(self.masters[1].address()));
         self.bench.let_flow();
         self.bench.verify();

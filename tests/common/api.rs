@@ -1,6 +1,7 @@
 //! The routes that tests use all the time: publish, and what the operator sees.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -80,6 +81,14 @@ pub(crate) fn problem(response: &Response) -> Value {
         assert!(body[key].as_str().is_some_and(|text| !text.is_empty()), "no {key}: {context}");
     }
     body
+}
+
+/// The server has nothing to do, and does nothing: a loop that spins would take all of the time.
+pub(crate) fn assert_idle(server: &Server) {
+    let before = server.cpu_time();
+    std::thread::sleep(Duration::from_millis(500));
+    let spent = server.cpu_time() - before;
+    assert!(spent < Duration::from_millis(250), "it spins: {spent:?} of 500 ms");
 }
 
 /// The server still serves.

@@ -34,14 +34,7 @@ impl Secure {
             .flag("--tls-cert-file", &path(certificates.server_certificate()))
             .flag("--tls-key-file", &path(certificates.server_key()));
         let server = change(setup).start();
-        let mut admin = None;
-        wait_until("the admin side listens", DEADLINE, || {
-            let log = server.log();
-            let rest = log.split("admin side at ").nth(1).filter(|rest| rest.contains('\n'));
-            admin = rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-            admin.is_some()
-        });
-        Self { server, admin: admin.expect("it was waited for"), certificates }
+        Self { admin: server.admin_addr(), server, certificates }
     }
 
     /// What a client needs that trusts the authority.

@@ -225,6 +225,18 @@ impl Server {
         self.addr
     }
 
+    /// Where its admin side listens, if that has a port of its own.
+    pub(crate) fn admin_addr(&self) -> SocketAddr {
+        let mut found = None;
+        wait_until("the admin side listens", DEADLINE, || {
+            let log = self.log();
+            let rest = log.split("admin side at ").nth(1).filter(|rest| rest.contains('\n'));
+            found = rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+            found.is_some()
+        });
+        found.expect("it was waited for")
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

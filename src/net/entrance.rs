@@ -160,13 +160,12 @@ impl Server {
 
     /// Closes the public listener once nobody waits, and goes on ending.
     fn leave(&mut self) {
-        let Phase::Leaving { latest, .. } = self.phase else { return };
+        let Phase::Leaving { until, latest } = &mut self.phase else { return };
+        let is_late = self.now.mono >= *latest;
         match self.entrance.public.accepting {
             // More wait than the budget of a turn.
-            Accepting::Pending if self.now.mono < latest => {}
-            Accepting::Paused { until } if self.now.mono < latest => {
-                self.phase = Phase::Leaving { until, latest };
-            }
+            Accepting::Pending if !is_late => {}
+            Accepting::Paused { until: resumed } if !is_late => *until = resumed,
             Accepting::Idle | Accepting::Pending | Accepting::Paused { .. } => {
                 self.entrance.close_public(self.poll.registry());
                 log::info!("the port is left to the other processes");

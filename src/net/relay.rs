@@ -47,6 +47,12 @@ impl Relay {
     pub(super) fn has_work(&self) -> bool {
         !self.inbound.is_empty()
     }
+
+    /// Lets the subscriber go, with all that came from it and waits.
+    fn stop_subscriber(&mut self) {
+        self.redis.stop_subscriber();
+        self.inbound.clear();
+    }
 }
 
 impl Server {
@@ -93,8 +99,7 @@ impl Server {
     /// Has the subscriber made anew where the bus wants that.
     fn replace_stale(&mut self) {
         if self.bus.poll_stale(&mut self.hub, self.now) {
-            self.relay.redis.stop_subscriber();
-            self.relay.inbound.clear();
+            self.relay.stop_subscriber();
             self.tend_threads();
         }
     }
@@ -132,8 +137,7 @@ impl Server {
                 self.relay.retry_at = self.now.mono.after(THREAD_RETRY);
             }
         } else if !wants && has {
-            self.relay.redis.stop_subscriber();
-            self.relay.inbound.clear();
+            self.relay.stop_subscriber();
         }
         if self.relay.redis.has_publisher() && !self.bus.wants_publisher() {
             self.stop_publisher();
@@ -143,8 +147,7 @@ impl Server {
     /// The connections are to be made anew, with other options.
     pub(super) fn replace_threads(&mut self) {
         if self.relay.redis.has_subscriber() {
-            self.relay.redis.stop_subscriber();
-            self.relay.inbound.clear();
+            self.relay.stop_subscriber();
             let why = "the configuration changed".to_owned();
             self.bus.handle_inbound(Inbound::Lost { why }, &mut self.hub, self.now);
         }

@@ -5,12 +5,12 @@
 
 use std::io;
 
-use super::{EVENTS_PATH, Rounds, Session, Usage};
+use super::{Rounds, Session, Usage};
 use crate::stream::Role;
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    session.open(options.streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
+    session.open_for_all(options.streams, Role::Steady)?;
     round(session)?;
     session.warm_up()?;
 

@@ -3,22 +3,21 @@
 use std::io;
 use std::time::Instant;
 
+use super::Session;
 use super::comings::Comings;
-use super::{EVENTS_PATH, Session};
 use crate::stream::Role;
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    session.open(options.streams, Role::Returning, |_| EVENTS_PATH.to_owned())?;
+    session.open_for_all(options.streams, Role::Returning)?;
     session.warm_up()?;
-    let before = session.generator.tally.events;
     let window = session.begin()?;
     let mut comings = Comings::new(options.streams, options.churn_pct);
     session.publish_until(window.start + options.duration, |session| comings.handle_turn(session))?;
     let reconnects = comings.gone();
     comings.end(session)?;
     let usage = session.end(&window, Instant::now())?;
-    session.record_usage(&usage, session.generator.tally.events - before);
+    session.record_usage(&usage, session.deliveries());
     session.record.count("reconnects", reconnects);
     session.record.set("reconnects_per_s", reconnects as f64 / usage.wall.as_secs_f64());
     Ok(())

@@ -6,16 +6,15 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::Session;
 use super::asker::{Asker, Span};
-use super::{EVENTS_PATH, Session};
 use crate::stream::{Role, nanos};
 use crate::tally;
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    session.open(options.streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
+    session.open_for_all(options.streams, Role::Steady)?;
     session.warm_up()?;
-    let before = session.generator.tally.events;
     let window = session.begin()?;
     let mut asker = Asker::start(session)?;
     let mut broadcasts = Vec::new();
@@ -26,7 +25,7 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
             }
         }
         rate => {
-            let end = window.start + Duration::from_secs_f64(options.events as f64 / f64::from(rate));
+            let end = window.start + session.time_at(rate);
             session.publish_until(end, |session| asker.handle_turn(session))?;
             broadcasts.push(Span { start: window.start, end: Instant::now() });
         }
@@ -35,7 +34,7 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     session.receive_all()?;
     let usage = session.end(&window, Instant::now())?;
     report(session, &requests, &broadcasts);
-    session.record_usage(&usage, session.generator.tally.events - before);
+    session.record_usage(&usage, session.deliveries());
     Ok(())
 }
 

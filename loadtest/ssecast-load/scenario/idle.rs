@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{EVENTS_PATH, Session};
+use super::Session;
 use crate::stream::Role;
 
 /// What the server frees a little after a stream was opened is not counted.
@@ -13,7 +13,7 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let streams = session.options.streams;
     session.generator.settle(QUIET)?;
     let before = session.server.as_ref().map(|server| server.rss_bytes()).transpose()?;
-    session.open(streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
+    session.open_for_all(streams, Role::Steady)?;
     session.generator.settle(QUIET)?;
     if let (Some(server), Some(before)) = (&session.server, before) {
         let after = server.rss_bytes()?;

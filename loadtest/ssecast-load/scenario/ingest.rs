@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{EVENTS_PATH, Session, WARM_UP};
+use super::{Session, WARM_UP};
 use crate::publisher::Publisher;
 use crate::stream::Role;
 
@@ -19,7 +19,7 @@ const _: () = assert!(BATCH_EVENTS < UNREAD_EVENTS);
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    session.open(options.streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
+    session.open_for_all(options.streams, Role::Steady)?;
     pump(session, WARM_UP)?;
     session.generator.tally.take_latency();
 

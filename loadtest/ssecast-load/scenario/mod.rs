@@ -84,6 +84,8 @@ struct Session<'a> {
     /// Of those, how many go to every stream, and the digest of their numbers.
     common_events: u64,
     common_digest: u64,
+    /// Deliveries until the last window began.
+    deliveries_before: u64,
 }
 
 impl<'a> Session<'a> {
@@ -104,6 +106,7 @@ impl<'a> Session<'a> {
             published: 0,
             common_events: 0,
             common_digest: 0,
+            deliveries_before: 0,
         })
     }
 
@@ -117,6 +120,11 @@ impl<'a> Session<'a> {
         self.record.set_some("cpu_us_per_open", of_each);
         self.record.set("open_generator_busy_pct", usage.own_busy_pct());
         Ok(())
+    }
+
+    /// Opens streams that get every event for all, and records how fast that was.
+    fn open_for_all(&mut self, count: usize, role: Role) -> io::Result<()> {
+        self.open(count, role, |_| EVENTS_PATH.to_owned())
     }
 
     /// The request for the next event, stamped `sent_ns`.
@@ -207,6 +215,7 @@ impl<'a> Session<'a> {
 
     /// Begins a window.
     fn begin(&mut self) -> io::Result<Window> {
+        self.deliveries_before = self.generator.tally.events;
         self.generator.settle(SETTLE)?;
         Window::open(self.server.clone())
     }
@@ -214,6 +223,16 @@ impl<'a> Session<'a> {
     /// Ends a window at `end`, after what the server still does about it.
     fn end(&mut self, window: &Window, end: Instant) -> io::Result<Usage> {
         window.close(end, || self.generator.settle(SETTLE))
+    }
+
+    /// Deliveries since the last window began.
+    fn deliveries(&self) -> u64 {
+        self.generator.tally.events - self.deliveries_before
+    }
+
+    /// How long the events of the options take at this rate.
+    fn time_at(&self, rate: u32) -> Duration {
+        Duration::from_secs_f64(self.options.events as f64 / f64::from(rate))
     }
 
     /// The results that all windows have.

@@ -6,7 +6,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{EVENTS_PATH, Session};
+use super::Session;
 use crate::stream::Role;
 
 /// Payload of the events that only fill.
@@ -17,9 +17,9 @@ const QUIET: Duration = Duration::from_millis(500);
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
     if options.stalled > 0 {
-        session.open(options.stalled, Role::Stalled, |_| EVENTS_PATH.to_owned())?;
+        session.open_for_all(options.stalled, Role::Stalled)?;
     }
-    session.open(options.streams, Role::Steady, |_| EVENTS_PATH.to_owned())?;
+    session.open_for_all(options.streams, Role::Steady)?;
     session.generator.settle(QUIET)?;
     note_state(session, "opened")?;
 

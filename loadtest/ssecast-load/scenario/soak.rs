@@ -7,8 +7,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::Session;
 use super::comings::Comings;
-use super::{EVENTS_PATH, Session};
 use crate::payload::Concerned;
 use crate::record::Sample;
 use crate::slope;
@@ -37,12 +37,11 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     session.generator.settle(SAMPLE_EVERY_MIN)?;
     let at_start = descriptors(session)?;
     if options.stalled > 0 {
-        session.open(options.stalled, Role::Stalled, |_| EVENTS_PATH.to_owned())?;
+        session.open_for_all(options.stalled, Role::Stalled)?;
     }
-    session.open(options.streams, Role::Returning, |_| EVENTS_PATH.to_owned())?;
+    session.open_for_all(options.streams, Role::Returning)?;
     session.warm_up()?;
 
-    let before = session.generator.tally.events;
     let window = session.begin()?;
     let mut comings = Comings::new(options.streams, options.churn_pct);
     let mut sampler = Sampler::new(window.start, options.duration);
@@ -58,7 +57,7 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     session.record.count("restalled", comings.restalled);
     comings.end(session)?;
     let usage = session.end(&window, Instant::now())?;
-    session.record_usage(&usage, session.generator.tally.events - before);
+    session.record_usage(&usage, session.deliveries());
     record_slope(session);
 
     for key in 0..session.generator.streams().len() {

@@ -16,8 +16,8 @@ const GONE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     let options = session.options;
-    session.open(options.live, Role::Bystander, |_| EVENTS_PATH.to_owned())?;
-    session.open(options.streams, Role::Returning, |_| EVENTS_PATH.to_owned())?;
+    session.open_for_all(options.live, Role::Bystander)?;
+    session.open_for_all(options.streams, Role::Returning)?;
     session.warm_up()?;
 
     session.publish_until(Instant::now() + options.duration, |_| Ok(()))?;
@@ -37,13 +37,12 @@ pub(super) fn run(session: &mut Session<'_>) -> io::Result<()> {
     session.publisher.finish(&mut session.generator)?;
     session.generator.tally.take_latency();
 
-    let before = session.generator.tally.events;
     let window = session.begin()?;
     let open = come_back(session)?;
     session.receive_all()?;
     let end = session.generator.tally.last_receipt;
     let usage = session.end(&window, end)?;
-    session.record_usage(&usage, session.generator.tally.events - before);
+    session.record_usage(&usage, session.deliveries());
     let p99_us = |name: &str| session.record.get(name);
     let ratio = p99_us("latency_p99_us").zip(p99_us("calm_latency_p99_us")).map(|(storm, calm)| storm / calm);
     session.record.set_some("storm_latency_ratio", ratio);

@@ -28,29 +28,25 @@ const OUTPUT_BYTES: usize = 64 * 1024;
 pub(super) fn command() -> Command {
     let word = |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
     let switch = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
-    let filter = "Which events";
-    let line = "When to end";
     Command::new(TAIL.name)
         .arg(
             Arg::new("url").value_name("URL").default_value(DEFAULT_ORIGIN).help("The stream, or its server"),
         )
+        .next_help_heading("Which events")
         .args([
             word("type", "NAME")
                 .action(ArgAction::Append)
-                .help_heading(filter)
                 .help("Only events of this name, such as order-created; may be repeated"),
             word("topic", "TOPIC")
                 .action(ArgAction::Append)
-                .help_heading(filter)
                 .help("Only events with this topic, or with one that begins so (orders/*); may be repeated"),
             word("tenant", "TENANT")
-                .help_heading(filter)
                 .help("Events of this tenant as well, where the server has auth.open_tenants = true"),
             word("since", "ID")
-                .help_heading(filter)
                 .help("Begin after the event with this id; `earliest` begins with the first that is kept"),
-            switch("heartbeats").help_heading(filter).help("Show the server's heartbeats (ping), too"),
+            switch("heartbeats").help("Show the server's heartbeats (ping), too"),
         ])
+        .next_help_heading(None)
         .args([
             switch("json").help(
                 "One JSON object a line: id, event, data (as JSON where it is JSON, else a string), received",
@@ -62,24 +58,22 @@ pub(super) fn command() -> Command {
                 .help("Use colours: auto (on a terminal, unless NO_COLOR is set), always, never"),
             switch("quiet").short('q').help("Say nothing about the connection, but for errors"),
         ])
+        .next_help_heading("When to end")
         .args([
             word("limit", "N")
                 .value_parser(clap::value_parser!(u64).range(1..))
-                .help_heading(line)
                 .help("End after N events; heartbeats and gaps do not count"),
             switch("wait")
-                .help_heading(line)
                 .help("Wait for a server that is not there yet; without it, a first failure is the end"),
             word("give-up", "DURATION")
                 .value_parser(super::duration)
-                .help_heading(line)
                 .help("End when there was no stream for so long; 0s: when it is lost [default: never]"),
             word("silence", "DURATION")
                 .value_parser(super::duration)
                 .default_value(SILENCE)
-                .help_heading(line)
                 .help("Take the connection for lost when nothing came for so long; 0s: never"),
         ])
+        .next_help_heading(None)
         .args(connection::args())
 }
 

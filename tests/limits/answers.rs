@@ -166,7 +166,7 @@ fn nothing_of_an_envelope_comes_back_to_its_publisher() {
     assert!(!has_canary(&mode.body));
 }
 
-// ---- CORS, beyond what tests/stream.rs has
+// ---- CORS, beyond what tests/stream/cors.rs has
 
 fn preflight(server: &Server, path: &str, more: &[(&str, &str)]) -> Response {
     let mut headers = vec![("Origin", ORIGIN), ("Access-Control-Request-Method", "GET")];

@@ -9,6 +9,8 @@ mod expiry;
 mod forged;
 #[path = "access/insides.rs"]
 mod insides;
+#[path = "access/revoked.rs"]
+mod revoked;
 #[path = "access/setup.rs"]
 mod setup;
 #[path = "access/tenants.rs"]

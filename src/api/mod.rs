@@ -21,7 +21,7 @@ pub use cors::Cors;
 pub use peer::{Client, Peer, Side};
 pub use publish::Publishing;
 
-use crate::auth::{Gate, Right};
+use crate::auth::{Gate, Pass, Right};
 use crate::bus::Bus;
 use crate::clock::Now;
 use crate::diagnosis::Facts;
@@ -42,8 +42,8 @@ pub enum Decision {
     Respond(Response),
     /// Read its body.
     ReadBody(Incoming),
-    /// Make its connection a stream that begins with this head.
-    Stream(Vec<u8>, Subscription),
+    /// Make its connection a stream that begins with this head, and that is let in by this.
+    Stream(Vec<u8>, Subscription, Pass),
     /// Make its connection a stream of probes that begins with this head.
     Diagnose(Vec<u8>, Facts),
 }

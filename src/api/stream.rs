@@ -25,6 +25,7 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
             Ok(subscription) => subscription,
             Err(detail) => return Decision::Respond(Response::problem(400, detail)),
         };
+    let has_own_tenant = subscription.filter.tenant.is_some() && grant.scope.tenant.is_none();
     if let Err(beyond) = grant.scope.narrow(&mut subscription.filter) {
         return Decision::Respond(access::deny(context, request, beyond.into()));
     }
@@ -37,7 +38,8 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
         return Decision::Respond(shed(context.jitter));
     }
     let head = context.settings.cors.mark(request, head().close_delimited());
-    Decision::Stream(head.into_last_bytes(), subscription)
+    let pass = if has_own_tenant { grant.pass.with_own_tenant() } else { grant.pass };
+    Decision::Stream(head.into_last_bytes(), subscription, pass)
 }
 
 pub(super) fn head() -> Response {

@@ -1,6 +1,7 @@
 //! What somebody may do, see and say, and until when.
 
 use super::options::Right;
+use super::pass::Pass;
 use crate::clock::{Mono, Now, Wall};
 use crate::scope::Scope;
 
@@ -36,6 +37,8 @@ pub struct Grant {
     pub scope: Scope,
     /// Until when; `None` is for ever.
     pub expires: Option<Wall>,
+    /// What a stream is let in by.
+    pub pass: Pass,
 }
 
 impl Grant {
@@ -44,6 +47,7 @@ impl Grant {
         rights: Rights { publish: true, subscribe: true, admin: true },
         scope: Scope::ALL,
         expires: None,
+        pass: Pass::OPEN,
     };
 
     /// When it expires, on the clock that does not jump.

@@ -13,6 +13,7 @@ use super::denial::Denial;
 use super::grant::{Grant, Rights};
 use super::keys::{Key, library_algorithm};
 use super::options::TRIES_MAX;
+use super::pass::Pass;
 use crate::clock::Wall;
 use crate::envelope::TENANT_BYTES;
 use crate::scope::Scope;
@@ -70,11 +71,13 @@ pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> 
     if header.crit.is_some() {
         return Err(Denial::Critical);
     }
-    let is_meant = |key: &&Key| key.kid == header.kid;
-    let may_be_meant = |key: &&Key| key.kid != header.kid && (key.kid.is_none() || header.kid.is_none());
+    let numbered = || keys.iter().enumerate();
+    let is_meant = |(_, key): &(usize, &Key)| key.kid == header.kid;
+    let may_be_meant =
+        |(_, key): &(usize, &Key)| key.kid != header.kid && (key.kid.is_none() || header.kid.is_none());
     let mut denial = Denial::Unknown;
     let mut tries = 0;
-    for key in keys.iter().filter(is_meant).chain(keys.iter().filter(may_be_meant)) {
+    for (at, key) in numbered().filter(is_meant).chain(numbered().filter(may_be_meant)) {
         if header.alg != library_algorithm(key.algorithm) {
             denial = if denial == Denial::Unknown { Denial::Algorithm } else { denial };
             continue;
@@ -84,7 +87,10 @@ pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> 
         }
         tries += 1;
         match jsonwebtoken::decode::<Claims>(token, &key.key, &key.validation) {
-            Ok(data) => return granted(data.claims, key, leeway, now),
+            Ok(data) => {
+                let grant = granted(data.claims, key, leeway, now)?;
+                return Ok(Grant { pass: Pass::of_key(at), ..grant });
+            }
             Err(error) => match error.kind() {
                 ErrorKind::InvalidSignature => denial = Denial::Signature,
                 // By now the signature is known to be good.
@@ -117,6 +123,7 @@ fn granted(claims: Claims, key: &Key, leeway: Duration, now: Wall) -> Result<Gra
         scope: Scope { tenant, topics },
         // Casts of floats saturate: what lies beyond the end of time is the end of time.
         expires: Some(Wall::from_micros((until * 1e6) as i64)),
+        pass: Pass::OPEN,
     })
 }
 

@@ -28,6 +28,43 @@ pub(super) struct Key {
     pub(super) validation: Validation,
 }
 
+impl Key {
+    /// Which one of `new` lets in for certain whoever was by this one of `old`: none that asks for something that this
+    /// one did not, unless all that a token by it is tried with is as it was.
+    pub(super) fn place_among(&self, old: &[Self], new: &[Self]) -> Option<usize> {
+        let same = |keys: &[Self]| -> Vec<usize> {
+            (0..keys.len()).filter(|&at| self.is_same_as(&keys[at])).collect()
+        };
+        let (before, after) = (same(old), same(new));
+        let mut pairs = before.iter().zip(&after);
+        if before.len() == after.len() && pairs.clone().all(|(&a, &b)| old[a].asks_the_same_as(&new[b])) {
+            return pairs.find(|&(&a, _)| std::ptr::eq(self, &old[a])).map(|(_, &b)| b);
+        }
+        // A token may be tried with any of them, and the first that its signature is by decides.
+        let is_enough = after.iter().all(|&at| self.asks_as_much_as(&new[at]));
+        after.first().copied().filter(|_| is_enough)
+    }
+
+    fn asks_the_same_as(&self, other: &Self) -> bool {
+        self.kid == other.kid && self.audience == other.audience && self.issuer == other.issuer
+    }
+
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && is_same_material(self.key.kind(), other.key.kind())
+    }
+
+    /// Whether what a token by this key must be and say is enough for `other`.
+    fn asks_as_much_as(&self, other: &Self) -> bool {
+        let audience = match self.audience.is_empty() {
+            true => other.audience.is_empty(),
+            false => self.audience.iter().all(|one| other.audience.contains(one)),
+        };
+        let kid = other.kid.is_none() || other.kid == self.kid;
+        let issuer = other.issuer.is_none() || other.issuer == self.issuer;
+        kid && audience && issuer
+    }
+}
+
 /// The keys of all sources, in their order.
 pub(super) fn load(sources: &[KeySource], read: Read<'_>) -> Result<Vec<Key>, SetupError> {
     let mut keys = Vec::new();
@@ -220,6 +257,17 @@ pub(super) const fn library_algorithm(algorithm: Algorithm) -> jsonwebtoken::Alg
         Algorithm::Ps256 => jsonwebtoken::Algorithm::PS256,
         Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
         Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+    }
+}
+
+fn is_same_material(one: &DecodingKeyKind, other: &DecodingKeyKind) -> bool {
+    match (one, other) {
+        (DecodingKeyKind::SecretOrDer(one), DecodingKeyKind::SecretOrDer(other)) => one == other,
+        (
+            DecodingKeyKind::RsaModulusExponent { n: one, e: exponent },
+            DecodingKeyKind::RsaModulusExponent { n: other, e: other_exponent },
+        ) => one == other && exponent == other_exponent,
+        _ => false,
     }
 }
 

@@ -9,8 +9,10 @@ mod grant;
 mod jwt;
 mod keys;
 mod options;
+mod pass;
 mod secret;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +21,7 @@ pub use denial::Denial;
 pub use grant::{Grant, Rights};
 pub use keys::Read;
 pub use options::{Algorithm, KEYS_MAX, KeySource, Material, Options, Right, TOKENS_MAX, TRIES_MAX};
+pub use pass::{Handover, Pass};
 pub use secret::TokenHash;
 
 use crate::clock::Wall;
@@ -56,6 +59,7 @@ pub struct Gate {
     leeway: Duration,
     query_token: bool,
     open_streams: bool,
+    open_tenants: bool,
 }
 
 /// What stands before one right.
@@ -102,6 +106,7 @@ impl Gate {
             leeway: of.leeway,
             query_token: of.query_token,
             open_streams: of.open_streams,
+            open_tenants: of.open_tenants,
         })
     }
 
@@ -137,15 +142,32 @@ impl Gate {
         if grant.rights.has(right) { Ok(grant) } else { Err(Denial::NotGranted) }
     }
 
+    /// What becomes of the streams that this gate let in when `next` takes its place.
+    #[must_use]
+    pub fn handover(&self, next: &Self) -> Handover {
+        let places: HashMap<&TokenHash, usize> =
+            next.subscribe.tokens.iter().enumerate().map(|(at, token)| (token, at)).collect();
+        Handover {
+            is_open: !next.is_closed(Right::Subscribe),
+            open_streams: next.open_streams,
+            open_tenants: next.open_tenants,
+            keys: self.keys.iter().map(|key| key.place_among(&self.keys, &next.keys)).collect(),
+            tokens: self.subscribe.tokens.iter().map(|token| places.get(token).copied()).collect(),
+        }
+    }
+
     fn identify(&self, token: &str, now: Wall) -> Result<Grant, Denial> {
         let hash = TokenHash::of(token);
+        let place = |guard: &Guard| secret::place_among(&hash, &guard.tokens);
+        let subscribe = place(&self.subscribe);
         let rights = Rights {
-            publish: secret::is_among(&hash, &self.publish.tokens),
-            subscribe: secret::is_among(&hash, &self.subscribe.tokens),
-            admin: secret::is_among(&hash, &self.admin.tokens),
+            publish: place(&self.publish).is_some(),
+            subscribe: subscribe.is_some(),
+            admin: place(&self.admin).is_some(),
         };
         if rights != Rights::default() {
-            return Ok(Grant { rights, scope: Scope::ALL, expires: None });
+            let pass = subscribe.map_or(Pass::OPEN, Pass::of_token);
+            return Ok(Grant { rights, scope: Scope::ALL, expires: None, pass });
         }
         if self.keys.is_empty() || !jwt::is_jwt(token) {
             return Err(Denial::Unknown);

@@ -15,7 +15,7 @@ pub(super) const TOKEN_BYTES_MAX: usize = 8 * 1024;
 const HASH_PREFIX: &str = "sha256:";
 
 /// The SHA-256 of a token.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
@@ -60,10 +60,13 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// Whether `token` is one of `tokens`: as much work for each of them, whether it is the one or not.
+/// Which one of `tokens` it is, if any: as much work for each of them, whether it is the one or not.
 #[must_use]
-pub(super) fn is_among(token: &TokenHash, tokens: &[TokenHash]) -> bool {
-    tokens.iter().fold(false, |found, known| found | verify_slices_are_equal(&known.0, &token.0).is_ok())
+pub(super) fn place_among(token: &TokenHash, tokens: &[TokenHash]) -> Option<usize> {
+    tokens.iter().enumerate().fold(None, |found, (at, known)| {
+        let is_it = verify_slices_are_equal(&known.0, &token.0).is_ok();
+        if is_it { Some(at) } else { found }
+    })
 }
 
 /// Whether `text` is written as a bearer token (RFC 6750 section 2.1, `b64token`).
@@ -98,8 +101,9 @@ mod tests {
         assert_eq!(TokenHash::parse(&hash.shown().to_uppercase().replace("SHA256", "sha256")), Ok(hash));
         assert_eq!(TokenHash::parse(HASH), Ok(hash));
         assert_ne!(TokenHash::parse(&HASH.replace('f', "e")), Ok(hash));
-        assert!(is_among(&hash, &[TokenHash::of("b"), hash]));
-        assert!(!is_among(&hash, &[TokenHash::of("b"), TokenHash::of("c")]) && !is_among(&hash, &[]));
+        assert_eq!(place_among(&hash, &[TokenHash::of("b"), hash, TokenHash::of("c")]), Some(1));
+        assert_eq!(place_among(&hash, &[TokenHash::of("b"), TokenHash::of("c")]), None);
+        assert_eq!(place_among(&hash, &[]), None);
         assert_eq!(format!("{hash:?}"), "TokenHash");
     }
 

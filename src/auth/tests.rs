@@ -1,5 +1,7 @@
 //! What the gate lets in: tokens of every kind, forged ones first, and their times to the second.
 
+mod handover;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;

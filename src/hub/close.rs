@@ -17,6 +17,8 @@ pub enum CloseReason {
     Limit,
     /// Its token expired.
     Expired,
+    /// What let it in is no longer valid: a reload took it away.
+    Revoked,
     /// The server drains.
     Drained,
     /// It kept sending after its request.
@@ -31,12 +33,13 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Client,
         Self::Overrun,
         Self::Stalled,
         Self::Limit,
         Self::Expired,
+        Self::Revoked,
         Self::Drained,
         Self::Input,
         Self::TimedOut,
@@ -64,12 +67,19 @@ impl CloseReason {
             Self::Stalled => "stalled",
             Self::Limit => "limit",
             Self::Expired => "token-expired",
+            Self::Revoked => "token-revoked",
             Self::Drained => "drained",
             Self::Input => "input",
             Self::TimedOut => "timed-out",
             Self::Tls => "tls-error",
             Self::Error => "error",
         }
+    }
+
+    /// Whether it was ended by us though all was well with it: its last bytes are to arrive.
+    #[must_use]
+    pub const fn is_orderly(self) -> bool {
+        matches!(self, Self::Limit | Self::Expired | Self::Revoked | Self::Drained)
     }
 
     /// Whether the client was too slow: worth a line in the log.

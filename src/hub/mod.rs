@@ -316,6 +316,12 @@ impl Hub {
         self.closed.pop_front()
     }
 
+    /// Whether there is one.
+    #[must_use]
+    pub fn has_closed(&self) -> bool {
+        !self.closed.is_empty()
+    }
+
     /// The client is gone or is to go, for this reason; `poll_closed` names it, once.
     pub fn close(&mut self, key: Key, reason: CloseReason) {
         let Some(client) = self.clients.get(key) else { return };

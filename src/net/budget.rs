@@ -21,6 +21,8 @@ pub(super) const SENDS: usize = 256;
 pub(super) const SENDS_PER_CLOCK: usize = 64;
 /// Deadlines of connections met in one turn.
 pub(super) const DEADLINES: usize = 256;
+/// Streams closed in one turn, once nothing is sent to them any more.
+pub(super) const CLOSES: usize = 256;
 /// Published batches, or parts of them, taken into the log in one turn...
 pub(super) const BATCHES: usize = 256;
 /// ...each of so many events at most...

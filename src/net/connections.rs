@@ -15,6 +15,7 @@ use super::held::{Held, Share};
 use super::per_address::PerAddress;
 use super::transport::{Received, Scratch, Transport};
 use crate::api::{Peer, Side};
+use crate::auth::Pass;
 use crate::http;
 use crate::hub::Wire;
 use crate::key::Key;
@@ -118,7 +119,7 @@ impl Connections {
             state: State::Http(Box::new(exchange)),
         });
         let via = is_proxied.then(Box::default);
-        let whence = Whence { ip: peer.ip(), port, side, is_over_cap, via };
+        let whence = Whence { ip: peer.ip(), port, side, is_over_cap, pass: Pass::OPEN, via };
         match self.whence.get_mut(index) {
             Some(place) => *place = whence,
             None => self.whence.push(whence),
@@ -130,6 +131,25 @@ impl Connections {
     pub(super) fn whence(&self, key: Key) -> Option<&Whence> {
         self.get(key)?;
         self.whence.get(key.index as usize)
+    }
+
+    /// Takes note of what lets a stream in.
+    pub(super) fn let_in_by(&mut self, key: Key, pass: Pass) {
+        if self.get(key).is_some()
+            && let Some(whence) = self.whence.get_mut(key.index as usize)
+        {
+            whence.pass = pass;
+        }
+    }
+
+    /// The streams, with what let each in.
+    pub(super) fn passes_mut(&mut self) -> impl Iterator<Item = (Key, &mut Pass)> {
+        let slab = &self.slab;
+        self.whence.iter_mut().zip(0..).filter_map(|(whence, index)| {
+            let connection = slab.get(index as usize)?;
+            let key = Key { index, generation: connection.generation };
+            matches!(connection.state, State::Stream { .. }).then_some((key, &mut whence.pass))
+        })
     }
 
     /// Counts a trusted proxy's connection for this client from now on; false when that one has too many.

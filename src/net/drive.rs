@@ -11,6 +11,7 @@ use super::phase::Phase;
 use super::server::Server;
 use super::transport::{More, Received};
 use crate::api::{self, Context, Decision, Incoming, Refusal};
+use crate::auth::Pass;
 use crate::bus::Receipt;
 use crate::http::{self, Close, CloseReason, Event, Request, Response};
 use crate::hub::{self, Subscription};
@@ -203,7 +204,9 @@ impl Server {
             Event::Head(request) => match self.decide(key, &request) {
                 None => {}
                 Some(Decision::Respond(response)) => self.respond(key, response),
-                Some(Decision::Stream(head, subscription)) => self.begin_stream(key, head, subscription),
+                Some(Decision::Stream(head, subscription, pass)) => {
+                    self.begin_stream(key, head, subscription, pass);
+                }
                 Some(Decision::Diagnose(head, facts)) => self.begin_diagnosis(key, head, &facts),
                 Some(Decision::ReadBody(incoming)) => {
                     self.make_room(request.body);
@@ -303,7 +306,7 @@ impl Server {
     }
 
     /// The connection carries nothing but events from now on; what was for requests is let go.
-    fn begin_stream(&mut self, key: Key, head: Vec<u8>, subscription: Subscription) {
+    fn begin_stream(&mut self, key: Key, head: Vec<u8>, subscription: Subscription, pass: Pass) {
         self.send_answers(key);
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
         if !exchange.http.is_awaiting_response() {
@@ -319,6 +322,7 @@ impl Server {
         self.count_request(200);
         self.connections.release(key);
         self.connections.log_begun(key, "stream opened");
+        self.connections.let_in_by(key, pass);
         let Some(connection) = self.connections.get_mut(key) else { return };
         let state = std::mem::replace(&mut connection.state, State::Stream { input_bytes: 0 });
         let State::Http(exchange) = state else { return };

@@ -95,7 +95,8 @@ impl Server {
             Phase::Running | Phase::Leaving { .. } => None,
             Phase::Forced => Some(Ended::Forced),
             Phase::Draining { earliest, until } => {
-                let is_done = self.hub.is_empty() && !self.has_answers_to_give() && self.bus.is_settled();
+                let has_streams = !self.hub.is_empty() || self.hub.has_closed();
+                let is_done = !has_streams && !self.has_answers_to_give() && self.bus.is_settled();
                 let is_over = self.now.mono >= until || (is_done && self.now.mono >= earliest);
                 let spooled = self.bus.status(self.now.mono).spooled;
                 if is_over && spooled > 0 {
@@ -142,7 +143,9 @@ impl Server {
         self.certificate = CertificateWatch::new();
         logging::set_level(config.log.level);
         self.settings = setup::settings(&config);
+        let handover = self.gate.handover(&gate);
         self.gate = gate;
+        self.hand_over(&handover);
         self.guard.set_options(&config);
         self.intake = setup::intake(&config);
         self.relay.redis.set_intake(self.intake.clone());

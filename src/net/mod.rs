@@ -24,6 +24,7 @@ mod phase;
 pub mod process;
 mod publishing;
 mod relay;
+mod revocation;
 mod server;
 mod setup;
 mod signals;

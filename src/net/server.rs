@@ -245,7 +245,8 @@ impl Server {
             || !self.work.is_empty()
             || !self.handshakes.is_empty()
             || self.bus.has_work(self.now.mono)
-            || self.hub.has_ready();
+            || self.hub.has_ready()
+            || self.hub.has_closed();
         let opens = self.entrance.is_opening() && !self.bus.is_opening();
         if self.entrance.has_work() || opens || has_work {
             return Some(Duration::ZERO);
@@ -350,7 +351,8 @@ impl Server {
     }
 
     fn close_marked(&mut self) {
-        while let Some(closed) = self.hub.poll_closed() {
+        for _ in 0..budget::CLOSES {
+            let Some(closed) = self.hub.poll_closed() else { break };
             self.close_stream(closed);
         }
         for (key, reason) in std::mem::take(&mut self.closing) {
@@ -373,7 +375,7 @@ impl Server {
             false => (log::Level::Debug, "stream closed"),
         };
         log::log!(level, address:% = whence.client(), reason = reason.name(), lag_bytes, lag_events; "{what}");
-        if matches!(closed.reason, CloseReason::Limit | CloseReason::Expired | CloseReason::Drained) {
+        if closed.reason.is_orderly() {
             self.linger(closed.key);
         } else {
             self.connections.part_with(closed.key);

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::api::{Client, Peer, Side};
+use crate::auth::Pass;
 use crate::net::per_address::Via;
 
 /// Where a connection came from.
@@ -14,6 +15,8 @@ pub(in crate::net) struct Whence {
     pub(in crate::net) side: Side,
     /// It came when there were too many.
     pub(in crate::net) is_over_cap: bool,
+    /// What let it in, where it is a stream.
+    pub(super) pass: Pass,
     /// Whom it speaks for, where it is a trusted proxy's.
     pub(super) via: Option<Box<Via>>,
 }

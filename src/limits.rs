@@ -74,6 +74,8 @@ pub enum Limit {
     PublishRate,
     /// Events were published too fast from one address.
     PublishRatePerIp,
+    /// Events were published too fast with one token.
+    PublishRatePerToken,
     /// Requests and answers took too much memory.
     ParserBytes,
     /// Events that were published and have not arrived took too much memory.
@@ -82,7 +84,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Connections,
         Self::AdminConnections,
         Self::ConnectionsPerIp,
@@ -90,6 +92,7 @@ impl Limit {
         Self::AcceptRatePerIp,
         Self::PublishRate,
         Self::PublishRatePerIp,
+        Self::PublishRatePerToken,
         Self::ParserBytes,
         Self::PublishBytes,
     ];
@@ -105,6 +108,7 @@ impl Limit {
             Self::AcceptRatePerIp => "accept_rate_per_ip",
             Self::PublishRate => "publish_rate",
             Self::PublishRatePerIp => "publish_rate_per_ip",
+            Self::PublishRatePerToken => "publish_rate_per_token",
             Self::ParserBytes => "parser_bytes",
             Self::PublishBytes => "publish_bytes",
         }
@@ -145,7 +149,9 @@ pub struct Limits {
     pub publish: Pace,
     /// Events published from one address.
     pub publish_per_ip: Pace,
-    /// Addresses that the two limits per address remember, each.
+    /// Events published with one token.
+    pub publish_per_token: Pace,
+    /// Addresses and tokens that the limits per address and per token remember, each.
     pub rate_addresses: usize,
     /// Bytes of requests being read and answers waiting, of all connections together.
     pub parser_bytes: usize,
@@ -183,6 +189,7 @@ impl Default for Limits {
             accept_per_ip: Pace::default(),
             publish: Pace::default(),
             publish_per_ip: Pace::default(),
+            publish_per_token: Pace::default(),
             rate_addresses: 65_536,
             parser_bytes: 64 * MIB,
             publish_bytes: 64 * MIB,

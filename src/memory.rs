@@ -3,13 +3,16 @@
 //! Honest rather than flattering: buffers that double are counted doubled, and what no limit in bytes bounds is
 //! counted by the limits that there are. docs/limits.md says what each line is.
 
+use std::net::IpAddr;
+
+use crate::auth::{TOKEN_BYTES_MAX, TokenId};
 use crate::bus::{self, Mode};
 use crate::config::Config;
 use crate::envelope::{TOPIC_BYTES, TOPICS};
 use crate::event::{Event, allocated};
 use crate::hub;
 use crate::limits::{
-    ANSWER_BYTES, KIB, MIB, READ_BYTES, STREAM_BACKLOG_BYTES, STREAM_REST_BYTES, TLS_REST_BYTES,
+    ANSWER_BYTES, KIB, MIB, Pace, READ_BYTES, STREAM_BACKLOG_BYTES, STREAM_REST_BYTES, TLS_REST_BYTES,
 };
 use crate::net;
 use crate::rate::Buckets;
@@ -85,10 +88,10 @@ impl WorstCase {
             ));
         }
         parts.push(part(
-            "if all of them are streams with filters that lag (limits.filters, stream.buffer_bytes)",
+            "if all of them are streams with filters that lag (limits.filters, limits.token_topics, stream.buffer_bytes)",
             filtered(config).saturating_mul(connections),
         ));
-        parts.push(part("addresses of rate limits (limits.rate_addresses)", addresses(config)));
+        parts.push(part("addresses and tokens of rate limits (limits.rate_addresses)", remembered(config)));
         if config.bus.mode != Mode::Local {
             parts.extend(redis(config));
         }
@@ -180,13 +183,28 @@ fn filtered(config: &Config) -> usize {
     let texts = 3 * limits.target_bytes.min(limits.head_bytes);
     let ranges = 2 * size_of::<std::ops::Range<u64>>() * (options.buffer_bytes / LEAST_FRAME_BYTES / 2);
     let greeting = STREAM_BACKLOG_BYTES + GREETING_BYTES;
-    greeting + limits.filters.min(limits.target_bytes / "type=a&".len()) * FILTER_BYTES + texts + ranges
+    let filters = limits.filters.min(limits.target_bytes / "type=a&".len());
+    greeting + filters * FILTER_BYTES + texts + ranges + granted(config)
 }
 
-fn addresses(config: &Config) -> usize {
+/// The topics of a token, which may stand beside the filters that a stream asks for.
+fn granted(config: &Config) -> usize {
+    if config.auth.jwt.is_empty() {
+        return 0;
+    }
+    let topics = config.auth.token_topics.min(TOKEN_BYTES_MAX / r#""a*","#.len());
+    topics * FILTER_BYTES + 3 * TOKEN_BYTES_MAX
+}
+
+/// What limits per address and per token remember.
+fn remembered(config: &Config) -> usize {
     let limits = &config.limits;
-    let tables = usize::from(limits.accept_per_ip.rate > 0) + usize::from(limits.publish_per_ip.rate > 0);
-    tables * limits.rate_addresses.saturating_mul(Buckets::<std::net::IpAddr>::ENTRY_BYTES)
+    let of = |pace: Pace, entry_bytes: usize| if pace.rate > 0 { entry_bytes } else { 0 };
+    let address = Buckets::<IpAddr>::ENTRY_BYTES;
+    let entries = of(limits.accept_per_ip, address)
+        + of(limits.publish_per_ip, address)
+        + of(limits.publish_per_token, Buckets::<TokenId>::ENTRY_BYTES);
+    limits.rate_addresses.saturating_mul(entries)
 }
 
 /// The way through Redis.
@@ -234,6 +252,7 @@ mod tests {
             ("filters", total(|c| c.limits.filters *= 2)),
             ("target_bytes", total(|c| c.limits.target_bytes *= 2)),
             ("publish_rate_per_ip", total(|c| c.limits.publish_per_ip.rate = 1)),
+            ("publish_rate_per_token", total(|c| c.limits.publish_per_token.rate = 1)),
             ("tls.cert_file", total(|c| c.tls.cert_file = Some("a.pem".into()))),
             ("bus.mode", total(|c| c.bus.mode = Mode::Dual)),
         ] {

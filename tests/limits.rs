@@ -14,6 +14,8 @@ mod parser;
 mod proxies;
 #[path = "limits/rates.rs"]
 mod rates;
+#[path = "limits/tokens.rs"]
+mod tokens;
 
 use common::api::metric;
 use common::server::Server;

@@ -21,7 +21,7 @@ pub use cors::Cors;
 pub use peer::{Client, Peer, Side};
 pub use publish::Publishing;
 
-use crate::auth::{Gate, Pass, Right};
+use crate::auth::{Gate, Pass, Right, TokenId};
 use crate::bus::Bus;
 use crate::clock::Now;
 use crate::diagnosis::Facts;
@@ -84,8 +84,6 @@ pub struct Settings {
 /// What limits say to a request at the moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
-    /// Whether it may publish an event.
-    pub publishing: Result<(), Over>,
     /// Bytes that requests and answers may still take.
     pub room_bytes: usize,
     /// The most that one body may take.
@@ -105,6 +103,8 @@ pub trait Node {
     fn gauges(&self) -> Gauges;
     /// Whose a connection is.
     fn client(&self, key: Key) -> Option<Client>;
+    /// Whether who asks may publish an event now, with this token.
+    fn may_publish(&self, token: Option<TokenId>) -> Result<(), Over>;
     /// Diagnoses that run.
     fn diagnoses(&self) -> usize;
     /// How long the server has been running.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::route::Route;
 use super::{Client, Context, Decision, Incoming, Refusal, access, cors, refuse};
-use crate::auth::{Denial, Right};
+use crate::auth::{Denial, Right, TokenId};
 use crate::bus::Receipt;
 use crate::clock::Now;
 use crate::envelope;
@@ -14,7 +14,7 @@ use crate::http::{BodyKind, Request, Response};
 use crate::intake::{Batch, BatchFormat, Error, Intake, Numbering};
 use crate::limits::{Limit, SHORT_BODY_BYTES};
 use crate::metrics::Metrics;
-use crate::rate::{Over, Whose};
+use crate::rate::Over;
 use crate::scope::Scope;
 use crate::throttle::Throttle;
 
@@ -24,6 +24,8 @@ pub struct Publishing {
     format: BatchFormat,
     /// What its sender may publish.
     scope: Scope,
+    /// The token that they have, where one is needed.
+    token: Option<TokenId>,
     /// Headers for the answer to a page of another origin.
     cors: Vec<(&'static str, Cow<'static, str>)>,
 }
@@ -53,10 +55,10 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
         let detail = "send Content-Type: application/json or application/x-ndjson, and no Content-Encoding";
         return Decision::Respond(Response::problem(415, detail).header("Accept-Post", ACCEPTED));
     };
-    if let Err(over) = context.standing.publishing
+    if let Err(over) = context.node.may_publish(grant.token)
         && !is_read_anyway(request)
     {
-        context.hub.metrics_mut().count_limited(over.publish_limit());
+        context.hub.metrics_mut().count_limited(over.limit);
         return Decision::Respond(too_fast(&over));
     }
     if !context.bus.has_room(1) && !is_read_anyway(request) {
@@ -64,7 +66,7 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
         return Decision::Respond(without_room());
     }
     let cors = context.settings.cors.headers(request);
-    Decision::ReadBody(Incoming::Publish(Publishing { format, scope: grant.scope, cors }))
+    Decision::ReadBody(Incoming::Publish(Publishing { format, scope: grant.scope, token: grant.token, cors }))
 }
 
 /// Whether the body is read although it will be refused: to close the connection would cost more.
@@ -87,6 +89,12 @@ fn format_of(request: &Request) -> Option<BatchFormat> {
 }
 
 impl Publishing {
+    /// The token that it is counted by.
+    #[must_use]
+    pub const fn token(&self) -> Option<TokenId> {
+        self.token
+    }
+
     /// The events of the whole body.
     ///
     /// # Errors
@@ -145,11 +153,13 @@ impl Publishing {
 
 /// Nothing is published, and may be tried again (RFC 6585 section 4).
 fn too_fast(over: &Over) -> Response {
-    let detail = match over.whose {
-        Whose::All => "events are published faster than limits.publish_rate allows",
-        Whose::Each => "events are published faster than limits.publish_rate_per_ip allows for this address",
+    let whose = match over.limit {
+        Limit::PublishRatePerIp => " for this address",
+        Limit::PublishRatePerToken => " for this token",
+        _ => "",
     };
-    Response::problem(429, detail).header("Retry-After", over.retry_after().to_string())
+    let detail = format!("events are published faster than limits.{} allows{whose}", over.limit.name());
+    Response::problem(429, &detail).header("Retry-After", over.retry_after().to_string())
 }
 
 /// Nothing is published, and may be tried again: in a moment what was published before has arrived.

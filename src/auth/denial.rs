@@ -21,6 +21,8 @@ pub enum Denial {
     Signature,
     /// The claims are not what they must be, or `exp` is missing.
     Claims,
+    /// The token grants more topics than one may.
+    TooManyTopics,
     /// The token's time is over.
     Expired,
     /// The token's time has not come.
@@ -41,7 +43,7 @@ pub enum Denial {
 
 impl Denial {
     /// Every one of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Missing,
         Self::Malformed,
         Self::Unknown,
@@ -49,6 +51,7 @@ impl Denial {
         Self::Critical,
         Self::Signature,
         Self::Claims,
+        Self::TooManyTopics,
         Self::Expired,
         Self::NotYet,
         Self::Audience,
@@ -70,6 +73,7 @@ impl Denial {
             Self::Critical => "critical",
             Self::Signature => "signature",
             Self::Claims => "claims",
+            Self::TooManyTopics => "too-many-topics",
             Self::Expired => "expired",
             Self::NotYet => "not-yet",
             Self::Audience => "audience",
@@ -105,6 +109,9 @@ impl Denial {
             Self::Expired => Some(
                 r#"Bearer realm="ssecast", error="invalid_token", error_description="the token expired""#,
             ),
+            Self::TooManyTopics => Some(
+                r#"Bearer realm="ssecast", error="invalid_token", error_description="the token has too many topics""#,
+            ),
             Self::NotGranted | Self::Tenant | Self::Topic => {
                 Some(r#"Bearer realm="ssecast", error="insufficient_scope""#)
             }
@@ -119,6 +126,7 @@ impl Denial {
         match self {
             Self::Missing => "a token is needed: send Authorization: Bearer TOKEN",
             Self::Malformed => "the token cannot be read",
+            Self::TooManyTopics => "the token has more topics than limits.token_topics allows",
             Self::Expired => "the token expired",
             Self::NotYet => "the token is not valid yet",
             Self::Origin => "pages of this origin may not use the cookie",

@@ -2,6 +2,7 @@
 
 use super::options::Right;
 use super::pass::Pass;
+use super::secret::TokenId;
 use crate::clock::{Mono, Now, Wall};
 use crate::scope::Scope;
 
@@ -39,6 +40,8 @@ pub struct Grant {
     pub expires: Option<Wall>,
     /// What a stream is let in by.
     pub pass: Pass,
+    /// The token, where one was asked for.
+    pub token: Option<TokenId>,
 }
 
 impl Grant {
@@ -48,6 +51,7 @@ impl Grant {
         scope: Scope::ALL,
         expires: None,
         pass: Pass::OPEN,
+        token: None,
     };
 
     /// When it expires, on the clock that does not jump.

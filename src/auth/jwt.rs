@@ -14,10 +14,20 @@ use super::grant::{Grant, Rights};
 use super::keys::{Key, library_algorithm};
 use super::options::TRIES_MAX;
 use super::pass::Pass;
+use super::secret::{TokenHash, TokenId};
 use crate::clock::Wall;
 use crate::envelope::TENANT_BYTES;
 use crate::scope::Scope;
 use crate::topic::TopicPattern;
+
+/// What holds for the tokens of all keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// By how much clocks may differ.
+    pub(super) leeway: Duration,
+    /// Topics that a token may grant: each costs whoever appends an event.
+    pub(super) topics: usize,
+}
 
 /// What a token says. Other claims are read over. A limit that is there is one: `null` is not read as none.
 #[derive(Deserialize)]
@@ -66,7 +76,7 @@ pub(super) fn is_jwt(token: &str) -> bool {
 }
 
 /// What the token allows at `now`.
-pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> Result<Grant, Denial> {
+pub(super) fn verify(token: &str, keys: &[Key], rules: Rules, now: Wall) -> Result<Grant, Denial> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Denial::Malformed)?;
     if header.crit.is_some() {
         return Err(Denial::Critical);
@@ -88,8 +98,8 @@ pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> 
         tries += 1;
         match jsonwebtoken::decode::<Claims>(token, &key.key, &key.validation) {
             Ok(data) => {
-                let grant = granted(data.claims, key, leeway, now)?;
-                return Ok(Grant { pass: Pass::of_key(at), ..grant });
+                let grant = granted(data.claims, key, rules, now)?;
+                return Ok(Grant { pass: Pass::of_key(at), token: Some(id(token)), ..grant });
             }
             Err(error) => match error.kind() {
                 ErrorKind::InvalidSignature => denial = Denial::Signature,
@@ -102,7 +112,13 @@ pub(super) fn verify(token: &str, keys: &[Key], leeway: Duration, now: Wall) -> 
     Err(denial)
 }
 
-fn granted(claims: Claims, key: &Key, leeway: Duration, now: Wall) -> Result<Grant, Denial> {
+/// What a token is counted by: all but its signature, of which some algorithms have several that are good.
+fn id(token: &str) -> TokenId {
+    TokenHash::of(token.rsplit_once('.').map_or(token, |(signed, _)| signed)).id()
+}
+
+fn granted(claims: Claims, key: &Key, rules: Rules, now: Wall) -> Result<Grant, Denial> {
+    let leeway = rules.leeway;
     let now_seconds = now.as_micros() as f64 / 1e6;
     let until = claims.exp + leeway.as_secs_f64();
     if now_seconds >= until {
@@ -117,6 +133,9 @@ fn granted(claims: Claims, key: &Key, leeway: Duration, now: Wall) -> Result<Gra
     }
     let tenant = claims.tenant.map(checked_tenant).transpose()?;
     let allowed = claims.ssecast.unwrap_or_default();
+    if allowed.topics.as_ref().is_some_and(|topics| topics.len() > rules.topics) {
+        return Err(Denial::TooManyTopics);
+    }
     let topics = allowed.topics.map(|topics| topics.iter().map(|topic| TopicPattern::new(topic)).collect());
     Ok(Grant {
         rights: Rights { publish: allowed.publish, subscribe: allowed.subscribe, admin: allowed.admin },
@@ -124,6 +143,7 @@ fn granted(claims: Claims, key: &Key, leeway: Duration, now: Wall) -> Result<Gra
         // Casts of floats saturate: what lies beyond the end of time is the end of time.
         expires: Some(Wall::from_micros((until * 1e6) as i64)),
         pass: Pass::OPEN,
+        token: None,
     })
 }
 

@@ -15,19 +15,19 @@ mod secret;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
 
 pub use denial::Denial;
 pub use grant::{Grant, Rights};
 pub use keys::Read;
 pub use options::{Algorithm, KEYS_MAX, KeySource, Material, Options, Right, TOKENS_MAX, TRIES_MAX};
 pub use pass::{Handover, Pass};
-pub use secret::TokenHash;
+pub use secret::{TOKEN_BYTES_MAX, TokenHash, TokenId};
 
 use crate::clock::Wall;
 use crate::http::Request;
 use crate::scope::Scope;
 use carrier::Carrier;
+use jwt::Rules;
 use keys::Key;
 
 /// A file that the configuration names is of no use; trying again helps only when it was mended.
@@ -56,7 +56,7 @@ pub struct Gate {
     subscribe: Guard,
     admin: Guard,
     keys: Vec<Key>,
-    leeway: Duration,
+    rules: Rules,
     query_token: bool,
     open_streams: bool,
     open_tenants: bool,
@@ -103,7 +103,7 @@ impl Gate {
                 of.admin_tokens_file.as_deref(),
             )?,
             keys: keys::load(&of.jwt, read)?,
-            leeway: of.leeway,
+            rules: Rules { leeway: of.leeway, topics: of.token_topics },
             query_token: of.query_token,
             open_streams: of.open_streams,
             open_tenants: of.open_tenants,
@@ -114,6 +114,12 @@ impl Gate {
     #[must_use]
     pub fn is_closed(&self, right: Right) -> bool {
         self.guard(right).is_closed
+    }
+
+    /// Whether anything needs a token: then those who have none are not trusted with everything.
+    #[must_use]
+    pub fn has_tokens(&self) -> bool {
+        [Right::Publish, Right::Subscribe, Right::Admin].into_iter().any(|right| self.is_closed(right))
     }
 
     /// What the sender of `request` may do, if that has `right` in it. `is_listed` are the origins of other pages
@@ -167,12 +173,12 @@ impl Gate {
         };
         if rights != Rights::default() {
             let pass = subscribe.map_or(Pass::OPEN, Pass::of_token);
-            return Ok(Grant { rights, scope: Scope::ALL, expires: None, pass });
+            return Ok(Grant { rights, scope: Scope::ALL, expires: None, pass, token: Some(hash.id()) });
         }
         if self.keys.is_empty() || !jwt::is_jwt(token) {
             return Err(Denial::Unknown);
         }
-        jwt::verify(token, &self.keys, self.leeway, now)
+        jwt::verify(token, &self.keys, self.rules, now)
     }
 
     fn guard(&self, right: Right) -> &Guard {

@@ -51,6 +51,8 @@ pub struct Options {
     pub open_streams: bool,
     /// A client names its tenant itself, by `?tenant=`.
     pub open_tenants: bool,
+    /// Topics that a JSON Web Token may grant: the key `limits.token_topics`.
+    pub token_topics: usize,
 }
 
 impl Default for Options {
@@ -68,6 +70,7 @@ impl Default for Options {
             open_publish: false,
             open_streams: false,
             open_tenants: false,
+            token_topics: 64,
         }
     }
 }

@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 /// Bytes of a token at least: what is shorter can be guessed.
 pub(super) const TOKEN_BYTES_MIN: usize = 16;
 /// Bytes of a token at most, of a JSON Web Token as well.
-pub(super) const TOKEN_BYTES_MAX: usize = 8 * 1024;
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// What a hash in place of a token begins with.
 const HASH_PREFIX: &str = "sha256:";
 
@@ -50,6 +50,25 @@ impl TokenHash {
     pub fn shown(&self) -> String {
         let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{HASH_PREFIX}{digits}")
+    }
+}
+
+/// Tells tokens apart where somebody counts what is done with each: a part of the hash.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(u64);
+
+impl TokenHash {
+    /// What this token is counted by.
+    #[must_use]
+    pub fn id(&self) -> TokenId {
+        let (part, _) = self.0.split_first_chunk().expect("a hash has 32 bytes");
+        TokenId(u64::from_be_bytes(*part))
+    }
+}
+
+impl fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenId")
     }
 }
 

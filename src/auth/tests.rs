@@ -433,6 +433,21 @@ fn what_can_never_verify_anything_is_an_error_at_once() {
     }
 }
 
+/// ECDSA has many good signatures of one text: each would have had a limit of its own.
+#[test]
+fn a_token_is_counted_by_what_is_signed() {
+    let (private, public) = pair(&PKCS_ECDSA_P256_SHA256);
+    let gate = gate(vec![secret_key(Algorithm::Es256, &public)]);
+    let signed = |exp: i64| {
+        let header = Header::new(jsonwebtoken::Algorithm::ES256);
+        token(&header, &claims(exp), &EncodingKey::from_ec_pem(&private).unwrap())
+    };
+    let id = |token: &str| admit(&gate, Right::Subscribe, token).unwrap().token.unwrap();
+    let (one, again) = (signed(2_000), signed(2_000));
+    assert_ne!(one, again);
+    assert!(id(&one) == id(&again) && id(&one) != id(&signed(2_001)));
+}
+
 /// Everybody has the public key: as a secret it would let everybody in.
 #[test]
 fn a_public_key_was_taken_for_the_secret_of_an_hmac() {

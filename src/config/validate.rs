@@ -91,6 +91,12 @@ pub fn warnings(config: &Config, mode: Mode) -> Vec<String> {
         warnings
             .push("auth.open_publish changes nothing: there are tokens, and publishing needs one".to_owned());
     }
+    if config.limits.publish_per_token.rate > 0 && !auth.guards(Right::Publish) {
+        warnings.push(
+            "limits.publish_rate_per_token changes nothing: publishing needs no token that could be counted"
+                .to_owned(),
+        );
+    }
     if auth.open_streams && !auth.guards(Right::Subscribe) {
         warnings.push(
             "auth.open_streams changes nothing: there are no tokens that a stream could need".to_owned(),

@@ -248,7 +248,7 @@ impl Server {
         let is_within = self.attribute(key, request);
         let standing = self.standing(key);
         let whence = self.connections.whence(key)?;
-        let (peer, client) = (whence.peer(), whence.client());
+        let (peer, client, limited_as) = (whence.peer(), whence.client(), whence.limited_as());
         let (side, is_over_cap) = (whence.side, whence.is_over_cap);
         let refusal = match self.phase {
             Phase::Draining { .. } => Some(Refusal::Draining),
@@ -261,6 +261,8 @@ impl Server {
             clock: &self.clock,
             rates: &self.rates,
             instance: &self.instance,
+            pacing: &self.guard.pacing,
+            limited_as,
             diagnoses: self.diagnoses,
             backlog: self.relay.backlog(),
             now: self.now.mono,

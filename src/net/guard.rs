@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::connections::Whence;
+use super::pacing::Pacing;
 use super::server::Server;
 use crate::address::{Trusted, counted};
 use crate::api::{Peer, Side, Standing};
@@ -13,22 +14,24 @@ use crate::clock::Mono;
 use crate::config::Config;
 use crate::http::{BodyKind, Event, Request};
 use crate::key::Key;
-use crate::limits::{Limit, Limits, Pace};
-use crate::rate::{Gate, Over, Rates, Whose};
+use crate::limits::{Limit, Limits};
+use crate::rate::{Gate, Names, Rates};
+
+const ACCEPTS: Names = Names { all: Limit::AcceptRate, each: Limit::AcceptRatePerIp };
 
 /// See the top of this file.
 pub(super) struct Guard {
     trusted: Trusted,
     accepts: Gate<IpAddr>,
-    publishes: Gate<IpAddr>,
+    pub(super) pacing: Pacing,
 }
 
 impl Guard {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             trusted: Trusted::new(&config.server.trusted_proxies),
-            accepts: Gate::new(accepts(&config.limits)),
-            publishes: Gate::new(publishes(&config.limits)),
+            accepts: Gate::new(accepts(&config.limits), ACCEPTS),
+            pacing: Pacing::new(&config.limits),
         }
     }
 
@@ -36,7 +39,7 @@ impl Guard {
     pub(super) fn set_options(&mut self, config: &Config) {
         self.trusted = Trusted::new(&config.server.trusted_proxies);
         self.accepts.set_rates(accepts(&config.limits));
-        self.publishes.set_rates(publishes(&config.limits));
+        self.pacing.set_limits(&config.limits);
     }
 
     /// Whether this peer's word about its clients is taken.
@@ -46,23 +49,13 @@ impl Guard {
 
     /// Lets a connection in, unless connections come too fast; those of a trusted proxy are of many clients.
     pub(super) fn accept(&mut self, ip: Option<IpAddr>, now: Mono) -> Result<(), Limit> {
-        self.accepts.take(ip.map(counted), 1, now).map_err(|over| match over.whose {
-            Whose::All => Limit::AcceptRate,
-            Whose::Each => Limit::AcceptRatePerIp,
-        })
+        self.accepts.take(ip.map(counted), 1, now).map_err(|over| over.limit)
     }
 }
 
 fn accepts(limits: &Limits) -> Rates {
-    rates(limits.accept, limits.accept_per_ip, limits)
-}
-
-fn publishes(limits: &Limits) -> Rates {
-    rates(limits.publish, limits.publish_per_ip, limits)
-}
-
-const fn rates(all: Pace, each: Pace, limits: &Limits) -> Rates {
-    Rates { all: all.rate(), each: each.rate(), keys: limits.rate_addresses }
+    let (all, each) = (limits.accept.rate(), limits.accept_per_ip.rate());
+    Rates { all, each, keys: limits.rate_addresses }
 }
 
 impl Server {
@@ -105,22 +98,9 @@ impl Server {
         let held = self.connections.held();
         let taken = held.total() - held.spare();
         Standing {
-            publishing: self.may_publish(key),
             room_bytes: self.config.limits.parser_bytes.saturating_sub(taken),
             body_bytes: self.config.limits.body_bytes,
         }
-    }
-
-    /// Whether a single event would be let through.
-    pub(super) fn may_publish(&self, key: Key) -> Result<(), Over> {
-        let client = self.connections.whence(key).and_then(Whence::limited_as);
-        self.guard.publishes.check(client.map(counted).as_ref(), 1, self.now.mono)
-    }
-
-    /// Lets a batch of so many events through, unless it comes too fast.
-    pub(super) fn let_publish(&mut self, key: Key, events: usize) -> Result<(), Over> {
-        let client = self.connections.whence(key).and_then(Whence::limited_as);
-        self.guard.publishes.take(client.map(counted), events as u64, self.now.mono)
     }
 
     /// Makes room for a body that `standing` had room for: unfinished heads and answers that nobody takes go first.
@@ -130,13 +110,6 @@ impl Server {
             let Some(key) = self.connections.held().largest_but_bodies() else { return };
             self.shed(key);
         }
-    }
-
-    /// A body that holds no events is work, too: it counts as one.
-    pub(super) fn charge_useless(&mut self, key: Key) {
-        let client = self.connections.whence(key).and_then(Whence::limited_as);
-        // Who is beyond the limit is told so at the next request.
-        let _ = self.guard.publishes.take(client.map(counted), 1, self.now.mono);
     }
 
     /// Takes note of what a connection holds now. Where all together hold too much, whoever holds the most is closed.

@@ -19,6 +19,7 @@ mod inherited;
 mod lifecycle;
 mod listener;
 mod node;
+mod pacing;
 mod per_address;
 mod phase;
 pub mod process;

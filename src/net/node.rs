@@ -1,17 +1,21 @@
 //! What routes may know of the loop.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::clock::Clock;
 use super::connections::{Connections, Whence};
+use super::pacing::{Pacing, Publisher};
 use super::process;
 use crate::api::{Client, Node, Rates};
+use crate::auth::TokenId;
 use crate::clock::Mono;
 use crate::id::Instance;
 use crate::key::Key;
 use crate::logging;
 use crate::metrics::Gauges;
+use crate::rate::Over;
 
 /// How far back rates look.
 const RATE_SECONDS: usize = 10;
@@ -63,6 +67,9 @@ pub(super) struct View<'a> {
     pub(super) clock: &'a Clock,
     pub(super) rates: &'a Samples,
     pub(super) instance: &'a Instance,
+    pub(super) pacing: &'a Pacing,
+    /// Whose address limits count.
+    pub(super) limited_as: Option<IpAddr>,
     pub(super) diagnoses: usize,
     pub(super) backlog: usize,
     pub(super) now: Mono,
@@ -85,6 +92,10 @@ impl Node for View<'_> {
 
     fn client(&self, key: Key) -> Option<Client> {
         self.connections.whence(key).map(Whence::client)
+    }
+
+    fn may_publish(&self, token: Option<TokenId>) -> Result<(), Over> {
+        self.pacing.check(Publisher { address: self.limited_as, token }, 1, self.now)
     }
 
     fn diagnoses(&self) -> usize {

@@ -1,6 +1,7 @@
 //! A body that is published: let through or not, decoded, handed to the bus.
 
 use super::connections::Whence;
+use super::pacing::Publisher;
 use super::server::Server;
 use crate::api::Incoming;
 use crate::key::Key;
@@ -10,13 +11,13 @@ use crate::rate::Over;
 impl Server {
     /// Publishes a body that came whole. Whoever has to wait in any case costs no decoding.
     pub(super) fn publish(&mut self, key: Key, body: &[u8]) {
-        if let Err(over) = self.may_publish(key) {
+        let (who, now) = (self.publisher(key), self.now);
+        if let Err(over) = self.guard.pacing.check(who, 1, now.mono) {
             return self.refuse_to_publish(key, &over);
         }
         if !self.bus.has_room(1) {
             return self.refuse_for_room(key);
         }
-        let now = self.now;
         let Some(client) = self.connections.whence(key).map(Whence::client) else { return };
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
         let Some(Incoming::Publish(publishing)) = &exchange.incoming else { return };
@@ -25,7 +26,9 @@ impl Server {
             Err(error) => {
                 let (metrics, denials) = (self.hub.metrics_mut(), &mut self.denials);
                 let response = publishing.invalid(&error, client, metrics, denials, now);
-                self.charge_useless(key);
+                // A body without events is work, too: it counts as one. Who is beyond the limit then is told so at the
+                // next request.
+                let _ = self.guard.pacing.take(who, 1, now.mono);
                 return self.respond(key, response);
             }
         };
@@ -33,13 +36,24 @@ impl Server {
         if !self.bus.has_room(bytes) {
             return self.refuse_for_room(key);
         }
-        if let Err(over) = self.let_publish(key, batch.items.len()) {
+        if let Err(over) = self.guard.pacing.take(who, batch.items.len() as u64, now.mono) {
             return self.refuse_to_publish(key, &over);
         }
         if let Some(exchange) = self.connections.exchange_mut(key) {
             exchange.http.lend(bytes);
         }
         self.bus.submit(key, batch, now.mono);
+    }
+
+    /// Whom limits count the body for.
+    fn publisher(&mut self, key: Key) -> Publisher {
+        let address = self.connections.whence(key).and_then(Whence::limited_as);
+        let incoming = self.connections.exchange_mut(key).and_then(|exchange| exchange.incoming.as_ref());
+        let token = match incoming {
+            Some(Incoming::Publish(publishing)) => publishing.token(),
+            Some(Incoming::Mode) | None => None,
+        };
+        Publisher { address, token }
     }
 
     /// Too much that was published has not arrived.
@@ -53,7 +67,7 @@ impl Server {
     }
 
     fn refuse_to_publish(&mut self, key: Key, over: &Over) {
-        self.hub.metrics_mut().count_limited(over.publish_limit());
+        self.hub.metrics_mut().count_limited(over.limit);
         let Some(exchange) = self.connections.exchange_mut(key) else { return };
         if let Some(Incoming::Publish(publishing)) = &exchange.incoming {
             let response = publishing.refused(over);

@@ -21,42 +21,34 @@ pub struct Rates {
     pub keys: usize,
 }
 
+/// What the two limits of a gate are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// That of all together.
+    pub all: Limit,
+    /// That of one key.
+    pub each: Limit,
+}
+
 /// See the top of this file.
 #[derive(Clone, Debug)]
 pub struct Gate<K> {
     rates: Rates,
+    names: Names,
     all: Bucket,
     each: Buckets<K>,
-}
-
-/// Whose limit it is that was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// That of all together.
-    All,
-    /// That of one key.
-    Each,
 }
 
 /// It is too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over {
-    /// Whose limit was reached.
-    pub whose: Whose,
+    /// The limit that was reached.
+    pub limit: Limit,
     /// How long to wait.
     pub wait: Duration,
 }
 
 impl Over {
-    /// Which limit that is, where it is about publishing.
-    #[must_use]
-    pub const fn publish_limit(&self) -> Limit {
-        match self.whose {
-            Whose::All => Limit::PublishRate,
-            Whose::Each => Limit::PublishRatePerIp,
-        }
-    }
-
     /// The wait in whole seconds, at least one: the value of Retry-After (RFC 9110 section 10.2.3).
     #[must_use]
     pub fn retry_after(&self) -> u64 {
@@ -68,14 +60,14 @@ impl Over {
 impl<K: Clone + Ord + Hash> Gate<K> {
     /// Nothing was taken yet.
     #[must_use]
-    pub fn new(rates: Rates) -> Self {
-        Self { rates, all: Bucket::default(), each: Buckets::new(rates.keys) }
+    pub fn new(rates: Rates, names: Names) -> Self {
+        Self { rates, names, all: Bucket::default(), each: Buckets::new(rates.keys) }
     }
 
     /// Takes other rates over; what was taken at the old ones is forgotten.
     pub fn set_rates(&mut self, rates: Rates) {
         if rates != self.rates {
-            *self = Self::new(rates);
+            *self = Self::new(rates, self.names);
         }
     }
 
@@ -86,10 +78,10 @@ impl<K: Clone + Ord + Hash> Gate<K> {
     pub fn check(&self, key: Option<&K>, amount: u64, now: Mono) -> Result<(), Over> {
         let each = self.rates.each.zip(key).map(|(rate, key)| self.each.wait(rate, key, amount, now));
         let all = self.rates.all.map(|rate| self.all.wait(rate, amount, now));
-        let over = |wait: Option<Duration>, whose| {
-            wait.filter(|wait| !wait.is_zero()).map_or(Ok(()), |wait| Err(Over { whose, wait }))
+        let over = |wait: Option<Duration>, limit| {
+            wait.filter(|wait| !wait.is_zero()).map_or(Ok(()), |wait| Err(Over { limit, wait }))
         };
-        over(each, Whose::Each).and(over(all, Whose::All))
+        over(each, self.names.each).and(over(all, self.names.all))
     }
 
     /// Takes `amount`, all or nothing.
@@ -112,12 +104,14 @@ impl<K: Clone + Ord + Hash> Gate<K> {
 mod tests {
     use super::*;
 
+    const NAMES: Names = Names { all: Limit::PublishRate, each: Limit::PublishRatePerIp };
+
     fn gate(all: usize, each: usize) -> Gate<u8> {
-        Gate::new(Rates { all: Rate::new(all, 0), each: Rate::new(each, 0), keys: 9 })
+        Gate::new(Rates { all: Rate::new(all, 0), each: Rate::new(each, 0), keys: 9 }, NAMES)
     }
 
-    fn over(whose: Whose, millis: u64) -> Result<(), Over> {
-        Err(Over { whose, wait: Duration::from_millis(millis) })
+    fn over(limit: Limit, millis: u64) -> Result<(), Over> {
+        Err(Over { limit, wait: Duration::from_millis(millis) })
     }
 
     #[test]
@@ -133,11 +127,11 @@ mod tests {
         for _ in 0..100 {
             let _ = gate.take(Some(1), 1, Mono::ZERO);
         }
-        assert_eq!(gate.take(Some(1), 1, Mono::ZERO), over(Whose::Each, 500));
+        assert_eq!(gate.take(Some(1), 1, Mono::ZERO), over(NAMES.each, 500));
         for key in 2..6 {
             assert_eq!(gate.take(Some(key), 2, Mono::ZERO), Ok(()));
         }
-        assert_eq!(gate.take(Some(7), 1, Mono::ZERO), over(Whose::All, 100));
+        assert_eq!(gate.take(Some(7), 1, Mono::ZERO), over(NAMES.all, 100));
         assert_eq!(gate.each.wait(Rate::new(2, 2).unwrap(), &7, 2, Mono::ZERO), Duration::ZERO);
         assert_eq!(gate.take(None, 1, Mono::from_micros(100_000)), Ok(()));
     }
@@ -145,10 +139,8 @@ mod tests {
     #[test]
     fn seconds_are_rounded_up() {
         for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
-            assert_eq!(
-                Over { whose: Whose::All, wait: Duration::from_millis(millis) }.retry_after(),
-                seconds
-            );
+            let over = Over { limit: NAMES.all, wait: Duration::from_millis(millis) };
+            assert_eq!(over.retry_after(), seconds);
         }
     }
 

@@ -9,4 +9,4 @@ mod gate;
 
 pub use bucket::{Bucket, Rate};
 pub use buckets::Buckets;
-pub use gate::{Gate, Over, Rates, Whose};
+pub use gate::{Gate, Names, Over, Rates};

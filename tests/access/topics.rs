@@ -7,7 +7,7 @@ use super::common::http::request;
 use super::common::server::{Server, Setup, wait_for_log};
 use super::common::stream::{Stream, data_of};
 use super::common::tokens::{SECRET, claims, hs256};
-use super::{bearer, publish_as};
+use super::{bearer, get_as, jwt_server, publish_as};
 
 fn server() -> Server {
     let config = format!(
@@ -112,4 +112,36 @@ fn what_was_published_beyond_the_scope_was_refused_without_a_word() {
     assert!(denied.header("www-authenticate").is_some_and(|value| value.contains("insufficient_scope")));
     assert_eq!(metric(&server, "ssecast_denials_total{reason=\"topic\"}"), Some(1.0));
     wait_for_log(&server, 0, "access denied");
+}
+
+/// A token's topics cost as much as filters that a client asks for, and had no bound but its length.
+#[test]
+fn a_token_with_more_topics_than_one_may_grant_is_refused() {
+    let with_topics = |count: usize| {
+        let topics: Vec<String> = (0..count).map(|n| format!("t/{n}")).collect();
+        hs256(&claims(json!({ "subscribe": true, "publish": true, "topics": topics })))
+    };
+    let server = jwt_server();
+    let status = |token: &str| {
+        let head = request(server.addr(), "HEAD", "/events", &[("Authorization", &bearer(token))], b"");
+        head.status
+    };
+    assert_eq!(status(&with_topics(64)), 200);
+    let refused = get_as(&server, "/events", &with_topics(65));
+    assert_eq!(refused.status, 401);
+    assert!(refused.text().contains("limits.token_topics"), "{}", refused.text());
+    assert!(refused.header("www-authenticate").is_some_and(|value| value.contains("too many topics")));
+    // It does not help to ask for one of them only, and publishing costs as well.
+    assert_eq!(get_as(&server, "/events?topic=t/1", &with_topics(65)).status, 401);
+    let envelope = r#"{"eventType":"a","id":"1","payload":1,"topics":["t/1"]}"#;
+    assert_eq!(publish_as(&server, &with_topics(65), envelope).status, 401);
+    assert_eq!(publish_as(&server, &with_topics(64), envelope).status, 202);
+    assert!(server.log().contains("reason=too-many-topics"), "{}", server.log());
+    let denied = metric(&server, "ssecast_denials_total{reason=\"too-many-topics\"}");
+    assert_eq!(denied, Some(3.0));
+    let other = Setup::new()
+        .config(&format!("[limits]\ntoken_topics = 2\n[[auth.jwt]]\nalg = \"HS256\"\nkey = \"{SECRET}\"\n"));
+    let other = other.start();
+    let statuses = [2, 3].map(|count| publish_as(&other, &with_topics(count), envelope).status);
+    assert_eq!(statuses, [202, 401]);
 }

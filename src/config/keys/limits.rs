@@ -71,10 +71,21 @@ const KEYS: &[Key] = &[
         "Events published from one address at once. 0 is as many as in a second.",
     ),
     key(
+        "limits.publish_rate_per_token",
+        Kind::Count(at!(limits.publish_per_token.rate), 0..=RATE),
+        "Events published with one token in a second, whatever the address: it tells services behind one proxy apart. \
+         Where publishing needs no token it does not count. 0 switches the limit off.",
+    ),
+    key(
+        "limits.publish_burst_per_token",
+        Kind::Count(at!(limits.publish_per_token.burst), 0..=RATE),
+        "Events published with one token at once. 0 is as many as in a second.",
+    ),
+    key(
         "limits.rate_addresses",
         Kind::Count(at!(limits.rate_addresses), 1..=10_000_000),
-        "Addresses that accept_rate_per_ip and publish_rate_per_ip remember, each. Beyond that the one is forgotten \
-         that did the least of late.",
+        "Addresses that accept_rate_per_ip and publish_rate_per_ip remember, each, and tokens that \
+         publish_rate_per_token does. Beyond that the one is forgotten that did the least of late.",
     ),
     key(
         "limits.parser_bytes",
@@ -110,6 +121,12 @@ const KEYS: &[Key] = &[
         "limits.filters",
         Kind::Count(at!(limits.filters), 1..=100_000),
         "Values of type= and topic= that one stream may ask for.",
+    ),
+    key(
+        "limits.token_topics",
+        Kind::Count(at!(auth.token_topics), 1..=100_000),
+        "Topics that the ssecast.topics claim of one token may grant; a stream that asks for none has all of them. A \
+         token with more is refused with 401.",
     ),
     key(
         "limits.diagnoses",

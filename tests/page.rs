@@ -394,6 +394,34 @@ fn a_token_is_asked_for_and_sent() {
     assert_eq!(browser.eval("sessionStorage.length"), 0);
 }
 
+/// It stood there without figures, and only where streams need a token too.
+#[test]
+fn a_stranger_is_told_why_there_are_no_measurements() {
+    if skipped("Chromium") {
+        return;
+    }
+    let server = Setup::new().flag("--auth-publish-tokens", TOKEN).start();
+    let between = Middlebox::start(server.addr(), Manner::Tell);
+    let mut browser = Browser::start();
+    browser.open(between.addr());
+    browser.wait_for(
+        "why not",
+        "document.getElementById('notice-text').textContent.includes('are for operators')",
+    );
+    assert_eq!(browser.eval(&format!("{STATE}.state")), "live", "the stream is for everybody");
+    let headers =
+        [("Authorization", format!("Bearer {TOKEN}")), ("Content-Type", "application/json".to_owned())];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let envelope = br#"{"eventType":"hello","id":"1","traceId":"a-trace","payload":1}"#;
+    assert_eq!(request(server.addr(), "POST", "/publish", &headers, envelope).status, 202);
+    browser.wait_for("the event", &format!("({ROWS}).length === 1"));
+    assert!(!browser.text("#list").contains("a-trace"), "that is for operators, too");
+    // Who is on this machine, and nobody between, sees them.
+    browser.open(server.addr());
+    browser.wait_for("them", "document.querySelector('#tile-streams .value').textContent === '2'");
+    assert!(browser.eval("document.getElementById('notice').hidden") == true);
+}
+
 #[test]
 fn the_diagnosis_sees_what_stands_between() {
     if skipped("Chromium") {

@@ -222,9 +222,10 @@ impl Context<'_> {
         if let Err(response) = access::admit(self, Right::Admin, request) {
             return response;
         }
-        // These name events and streams of all tenants; metrics are numbers.
+        // These name events and streams of everybody: where some need a token, strangers do not see them without one.
+        // Metrics are numbers.
         if route != Route::Metrics
-            && self.gate.is_closed(Right::Subscribe)
+            && self.gate.has_tokens()
             && self.side != Side::Admin
             && let Err(response) = access::check_operator(self, request)
         {

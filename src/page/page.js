@@ -16,6 +16,14 @@ const events = new Events({
 })
 const recent = new Recent(events)
 const connection = new Connection({ onState: showConnection, onEvent: take })
+/** Why there are no measurements, by the status of the answer. */
+const WHY_NO_STATS = {
+  401: 'Measurements and traces need a token.',
+  403:
+    'Measurements and traces are for operators: open this page on the server’s own machine or at its admin listener, ' +
+    'or enter a token of auth.admin_tokens.',
+}
+const notices = { stream: '', stats: '' }
 const publish = new Publish({ onUnauthorized: () => askForToken('Publishing needs a token.') })
 new Diagnose()
 new Stats(showStatsProblem)
@@ -110,14 +118,16 @@ function showLive({ away, requested, hasGap }) {
   announce(`${after}, ${isComplete ? 'nothing is missing' : 'some events may be missing'}`)
 }
 
-/** Shows something that the user should do something about; an empty text takes it away. */
-function notify(text) {
-  byId('notice').hidden = text === ''
-  say(byId('notice-text'), text)
+/** Shows something that the user should do something about; an empty text takes it away. The stream's comes first. */
+function notify(text, about = 'stream') {
+  notices[about] = text
+  const shown = notices.stream || notices.stats
+  byId('notice').hidden = shown === ''
+  say(byId('notice-text'), shown)
 }
 
 function showStatsProblem(error) {
-  if (error?.needsToken && byId('notice').hidden) notify('The measurements need a token.')
+  notify(WHY_NO_STATS[error?.status] ?? '', 'stats')
 }
 
 /** The filter as the form says it: the event names, the stream's query, and for people. */
@@ -166,6 +176,7 @@ function setUpToken() {
     setToken(value)
     dialog.close()
     notify('')
+    notify('', 'stats')
     connection.open(byFilter().query)
   }
   byId('token-open').addEventListener('click', open)

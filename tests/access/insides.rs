@@ -1,9 +1,13 @@
 //! What the server's insides tell of others: events and streams of other tenants are named in `/stats` and `/clients`.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
 use serde_json::json;
 
+use super::common::dir::TestDir;
 use super::common::http::request;
-use super::common::server::Server;
+use super::common::server::{Server, Setup};
 use super::common::stream::Stream;
 use super::common::tokens::{claims, hs256, tenant_claims};
 use super::{bearer, get_as, jwt_server, publish_as, with_jwt};
@@ -42,6 +46,50 @@ fn stats_and_clients_told_everybody_of_every_tenants_events_and_streams() {
     // Numbers of everything are nobody's.
     let metrics = request(server.addr(), "GET", "/metrics", FOR_OTHERS[0], b"");
     assert!(metrics.status == 200 && !metrics.text().contains("acme"));
+}
+
+/// Streams were for everybody, and so was what operators see.
+#[test]
+fn strangers_saw_the_insides_where_only_publishing_needs_a_token() {
+    let token = "publisher-of-events";
+    let server = Setup::new().flag("--auth-publish-tokens", token).start();
+    let _stream = Stream::open(&server);
+    assert_eq!(publish_as(&server, token, r#"{"eventType":"a","id":"1","payload":1}"#).status, 202);
+    for target in ["/stats", "/clients", "/recent"] {
+        for headers in FOR_OTHERS {
+            let answer = request(server.addr(), "GET", target, headers, b"");
+            assert_eq!(answer.status, 403, "{target} {headers:?}");
+            assert!(answer.text().contains("auth.admin_tokens"), "it says what to do: {}", answer.text());
+        }
+        assert_eq!(request(server.addr(), "GET", target, &[], b"").status, 200, "{target}");
+        // A token for something else is none for this.
+        let authorization = bearer(token);
+        let headers = [FOR_OTHERS[0][0], ("Authorization", authorization.as_str())];
+        assert_eq!(request(server.addr(), "GET", target, &headers, b"").status, 403, "{target}");
+    }
+    assert_eq!(request(server.addr(), "GET", "/metrics", FOR_OTHERS[0], b"").status, 200);
+    // Where nothing needs a token, there is nobody to keep it from.
+    let open = Setup::new().start();
+    for target in ["/stats", "/clients", "/recent"] {
+        assert_eq!(request(open.addr(), "GET", target, FOR_OTHERS[0], b"").status, 200, "{target}");
+    }
+}
+
+#[test]
+fn the_admin_side_is_for_operators_whatever_needs_a_token() {
+    let dir = TestDir::new("insides");
+    let socket = dir.path().join("admin.sock");
+    let server = Setup::new()
+        .flag("--auth-publish-tokens", "publisher-of-events")
+        .flag("--server-admin-listen", &format!("unix:{}", socket.display()))
+        .start();
+    let mut conn = UnixStream::connect(&socket).expect("it listens there");
+    let ask = b"GET /stats HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nConnection: close\r\n\r\n";
+    conn.write_all(ask).expect("it takes a request");
+    let mut answer = String::new();
+    conn.read_to_string(&mut answer).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(request(server.addr(), "GET", "/stats", &[], b"").status, 404);
 }
 
 #[test]

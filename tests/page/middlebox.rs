@@ -20,6 +20,8 @@ pub(crate) enum Manner {
     Cut,
     /// It writes the lines of a diagnosis anew.
     Rewrite,
+    /// It says that it speaks for somebody else.
+    Tell,
     /// It leaves out the header `Last-Event-ID`, and says that it is there.
     Strip,
 }
@@ -81,6 +83,7 @@ fn forward_requests(mut client: TcpStream, mut server: TcpStream, manner: Manner
     {
         let bytes = match manner {
             Manner::Strip => without_line(&chunk[..read], b"Last-Event-ID", b"Via: 1.1 middlebox"),
+            Manner::Tell => without_line(&chunk[..read], b"User-Agent", b"Via: 1.1 middlebox"),
             _ => chunk[..read].to_vec(),
         };
         if server.write_all(&bytes).is_err() {

@@ -1,4 +1,4 @@
-//! Addresses of clients: what counts as one client, and whom a trusted proxy speaks for.
+//! Addresses of clients: what counts as one client, which are on this machine, and whom a trusted proxy speaks for.
 //!
 //! Never resolves a name.
 
@@ -17,6 +17,12 @@ pub fn counted(ip: IpAddr) -> IpAddr {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
         ip => ip,
     }
+}
+
+/// Whether nobody but this machine has it; an IPv4 address within IPv6 is what it is.
+#[must_use]
+pub fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
 }
 
 /// Proxies whose word about their clients is taken: `server.trusted_proxies`.
@@ -145,6 +151,16 @@ mod tests {
             ("::1", "::"),
         ] {
             assert_eq!(counted(ip(text)), ip(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_a_network_in_both_versions() {
+        for local in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(is_loopback(ip(local)), "{local}");
+        }
+        for other in ["0.0.0.0", "192.0.2.1", "::", "::2", "::ffff:192.0.2.1", "::127.0.0.1"] {
+            assert!(!is_loopback(ip(other)), "{other}");
         }
     }
 

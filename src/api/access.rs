@@ -2,15 +2,13 @@
 //!
 //! The reason is logged and counted; a token is not, nor anything else that was sent.
 
+use super::peer::is_forwarded;
 use super::{Client, Context};
 use crate::auth::{Denial, Grant, Right};
 use crate::clock::Mono;
 use crate::http::{Request, Response};
 use crate::metrics::Metrics;
 use crate::throttle::Throttle;
-
-/// Headers of requests that come from elsewhere (RFC 7239; RFC 9110 section 7.6.3; RFC 6454 section 7).
-const FOR_OTHERS: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
 
 /// What the sender may do, if that includes `right`.
 pub(super) fn admit(context: &mut Context<'_>, right: Right, request: &Request) -> Result<Grant, Response> {
@@ -29,7 +27,8 @@ pub(super) fn check_operator(context: &Context<'_>, request: &Request) -> Result
         let detail = "this is for this machine only, where no auth.admin_tokens say who may";
         return Err(Response::problem(403, detail));
     }
-    if FOR_OTHERS.iter().any(|name| request.has_header(name)) {
+    // A page names its origin where it asks another one (RFC 6454 section 7).
+    if is_forwarded(request) || request.has_header("origin") {
         let detail = "this is not for proxies and pages, where no auth.admin_tokens say who may";
         return Err(Response::problem(403, detail));
     }

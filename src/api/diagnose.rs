@@ -1,12 +1,10 @@
 //! `GET /diagnose`: a stream of timed probes, for whoever wonders what lies between.
 
+use super::peer::is_forwarded;
 use super::stream::head;
 use super::{Context, Decision, Refusal, refuse};
 use crate::diagnosis::Facts;
 use crate::http::{Method, Request};
-
-/// Headers by which those on the way say that a request is another's (RFC 7239; RFC 9110 section 7.6.3).
-const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
     if request.method == Method::Head {
@@ -22,7 +20,7 @@ pub(super) fn decide(context: &mut Context<'_>, request: &Request) -> Decision {
     let facts = Facts {
         address: context.client.ip(),
         http_1_0: request.http_1_0,
-        is_forwarded: FORWARDED.iter().any(|name| request.has_header(name)),
+        is_forwarded: is_forwarded(request),
         has_last_event_id: request.has_header("last-event-id"),
     };
     let head = context.settings.cors.mark(request, head().close_delimited());

@@ -3,6 +3,17 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::address::is_loopback;
+use crate::http::Request;
+
+/// Headers by which those on the way say that a request is another's (RFC 7239; RFC 9110 section 7.6.3).
+const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+
+/// Whether a request says that a proxy passed it on.
+pub(super) fn is_forwarded(request: &Request) -> bool {
+    FORWARDED.iter().any(|name| request.has_header(name))
+}
+
 /// The listener that a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -33,10 +44,10 @@ impl Peer {
         }
     }
 
-    /// Whether it is on this machine; an IPv4 address within IPv6 counts as what it is.
+    /// Whether it is on this machine.
     #[must_use]
     pub fn is_local(self) -> bool {
-        self.ip().is_none_or(|ip| ip.to_canonical().is_loopback())
+        self.ip().is_none_or(is_loopback)
     }
 }
 

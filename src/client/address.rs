@@ -3,10 +3,11 @@
 //! Never resolves a name and never connects.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::http::Uri;
+
+use crate::address::is_loopback;
 
 /// Where a server is when nothing else is said: the default of `server.listen`.
 pub const DEFAULT_ORIGIN: &str = "http://127.0.0.1:8080";
@@ -125,7 +126,7 @@ impl Address {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let is_name = self.host.eq_ignore_ascii_case("localhost");
-        is_name || self.host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+        is_name || self.host.parse().is_ok_and(is_loopback)
     }
 }
 

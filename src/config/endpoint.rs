@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::address::is_loopback;
+
 /// What a socket file's name begins with.
 const UNIX: &str = "unix:";
 /// Bytes of a socket file's path (unix(7), `sun_path`, without the NUL at its end).
@@ -37,11 +39,11 @@ impl Endpoint {
         Ok(Self::Unix(PathBuf::from(path)))
     }
 
-    /// Whether other machines reach it; an IPv4 address within IPv6 counts as what it is.
+    /// Whether other machines reach it.
     #[must_use]
     pub fn is_open(&self) -> bool {
         match self {
-            Self::Ip(address) => !address.ip().to_canonical().is_loopback(),
+            Self::Ip(address) => !is_loopback(address.ip()),
             Self::Unix(_) => false,
         }
     }

@@ -82,7 +82,8 @@ fn begin_of_answer(at: &Endpoint) -> io::Result<Vec<u8>> {
 }
 
 fn exchange(mut stream: impl Read + Write, host: &str) -> io::Result<Vec<u8>> {
-    write!(stream, "GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(WELL.len() as u64).read_to_end(&mut answer)?;
     Ok(answer)
@@ -106,9 +107,14 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 1024];
-            let bytes = stream.read(&mut request).unwrap();
-            assert!(request[..bytes].starts_with(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:"));
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut piece = [0; 1024];
+                let bytes = stream.read(&mut piece).unwrap();
+                assert!(bytes > 0, "the request ends too early");
+                request.extend_from_slice(&piece[..bytes]);
+            }
+            assert!(request.starts_with(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:"));
             stream.write_all(answer.as_bytes()).unwrap();
         });
         let said = ask(&configured(address));

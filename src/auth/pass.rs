@@ -80,9 +80,11 @@ impl Handover {
         }
         let of = |list: &[Option<usize>], at: usize| list.get(at).copied().flatten();
         let new = match pass.credential() {
-            _ if self.is_open => Some(Pass::OPEN),
-            Credential::Nothing => self.open_streams.then_some(Pass::OPEN),
+            Credential::Nothing => (self.is_open || self.open_streams).then_some(Pass::OPEN),
+            // Also where none is needed any more: what such a token says of its stream, as the tenant, is worth no more
+            // than its key.
             Credential::Key(at) => of(&self.keys, at).map(Pass::of_key),
+            Credential::Token(_) if self.is_open => Some(Pass::OPEN),
             Credential::Token(at) => of(&self.tokens, at).map(Pass::of_token),
         }?;
         Some(if pass.has_own_tenant() { new.with_own_tenant() } else { new })
@@ -114,12 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn where_no_token_is_needed_all_may_stay_but_for_tenants_that_were_chosen() {
+    fn where_no_token_is_needed_all_may_stay_but_for_what_came_with_a_key_and_tenants_that_were_chosen() {
         let open = Handover { is_open: true, ..handover() };
-        for pass in [Pass::OPEN, Pass::of_key(1), Pass::of_token(0)] {
+        for pass in [Pass::OPEN, Pass::of_token(0)] {
             assert_eq!(open.exchange(pass), Some(Pass::OPEN));
             assert_eq!(open.exchange(pass.with_own_tenant()), None);
         }
+        assert_eq!(open.exchange(Pass::of_key(1)), None);
         let trusting = Handover { open_streams: true, open_tenants: true, ..handover() };
         assert_eq!(trusting.exchange(Pass::OPEN), Some(Pass::OPEN));
         let own = Pass::of_key(0).with_own_tenant();

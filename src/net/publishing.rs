@@ -34,6 +34,8 @@ impl Server {
         };
         let bytes = batch.memory_bytes();
         if !self.bus.has_room(bytes) {
+            // It was read, so that it counts as one, too.
+            let _ = self.guard.pacing.take(who, 1, now.mono);
             return self.refuse_for_room(key);
         }
         if let Err(over) = self.guard.pacing.take(who, batch.items.len() as u64, now.mono) {

@@ -44,9 +44,4 @@ export class Refused extends Error {
     super(`status ${status}`)
     this.status = status
   }
-
-  /** Whether a token would help, or another one. */
-  get needsToken() {
-    return this.status === 401 || this.status === 403
-  }
 }

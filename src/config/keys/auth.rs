@@ -33,8 +33,8 @@ const KEYS: &[Key] = &[
         "auth.admin_tokens",
         Kind::Tokens(at!(auth.admin_tokens)),
         "Tokens that may see /metrics, /stats and /clients and change the mode: as soon as there is one, these need \
-         one, from this machine as well. Without any, the mode and, where streams need a token, /stats and /clients \
-         are for this machine only.",
+         one, from this machine as well. Without any, the mode and, where publishing or streams need a token, /stats, \
+         /clients and /recent are for this machine only.",
     ),
     key(
         "auth.admin_tokens_file",

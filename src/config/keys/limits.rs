@@ -98,7 +98,8 @@ const KEYS: &[Key] = &[
         "limits.publish_bytes",
         Kind::Size(at!(limits.publish_bytes), 64 * KIB..=1024 * GIB),
         "Memory of published events that have not arrived: that wait to go their way or, in the mode redis, to come \
-         back. Beyond that nothing more is published (503) until some of them have; a single batch always is.",
+         back. Beyond that nothing more is published (503) until some of them have; a single batch is, when there is \
+         nothing else.",
     ),
     key(
         "limits.head_bytes",

@@ -51,13 +51,7 @@ impl TokenHash {
         let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{HASH_PREFIX}{digits}")
     }
-}
 
-/// Tells tokens apart where somebody counts what is done with each: a part of the hash.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TokenId(u64);
-
-impl TokenHash {
     /// What this token is counted by.
     #[must_use]
     pub fn id(&self) -> TokenId {
@@ -65,6 +59,10 @@ impl TokenHash {
         TokenId(u64::from_be_bytes(*part))
     }
 }
+
+/// Tells tokens apart where somebody counts what is done with each: a part of the hash.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(u64);
 
 impl fmt::Debug for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,7 +19,7 @@ use super::common::http::{Response, get};
 use super::common::redis::Redis;
 use super::common::server::{Server, Setup, wait_for_log};
 use super::common::{DEADLINE, wait_until};
-use super::health::Health;
+use super::health::{Health, Patient};
 use super::publishers::{Accepted, By, Ledger, publish_by_http, publish_by_redis};
 use super::record::{Record, Recorder};
 
@@ -121,7 +121,8 @@ impl Plan {
         let service = Arc::new(Mutex::new(Some(self.service)));
         let streams = nodes.each_ref().map(|node| Recorder::open(node, stop_reading.clone()));
         let addrs = nodes.each_ref().map(Server::addr).to_vec();
-        let health = Health::watch(addrs.clone(), stop_reading.clone());
+        let patients = nodes.each_ref().map(|node| Patient { addr: node.addr(), pid: node.pid() });
+        let health = Health::watch(patients.into(), stop_reading.clone());
         let publishers = self.pace.map(|pace| {
             [
                 publish_by_http(addrs, ledger.clone(), pace, stop_publishing.clone()),
